@@ -1,0 +1,125 @@
+"""Ask a question: resolve its parameters, run it, and name what stands in the answer.
+
+Labels and passages are fetched in a second step, so that two languages don't
+multiply the rows.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kg.questions import Asker, Column, Question, Row, Term, library_query, resolve
+from kg.store import NamedNode
+
+__all__ = ["Answer", "ask", "label"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Rows with what they rest on.
+
+    Shapes: `others` is what else a parameter's name could have meant, as (thing, kind); `rows` hold
+    terms by column, `iris` columns as lists; `labels` by IRI and language; `evidence` by passage IRI:
+    title, locator, layer, rule, source, citations.
+    """
+
+    question: Question
+    parameters: dict[str, Term]
+    others: dict[str, list[tuple[str, str]]]
+    rows: list[dict[str, Any]]
+    labels: dict[str, dict[str, str]]
+    evidence: dict[str, dict[str, Any]]
+
+    def parts(self) -> list[tuple[dict[str, str] | None, list[dict[str, Any]]]]:
+        """Return the rows in lists, each with its heading: those that the question lists apart come last."""
+        apart = self.question.apart
+        if not apart:
+            return [(None, self.rows)]
+        beside = [row for row in self.rows if row.get(apart.column, {}).get("value") == apart.value]
+        return [(None, [row for row in self.rows if row not in beside]), (apart.heading, beside)]
+
+
+async def ask(
+    question: Question,
+    values: Mapping[str, str],
+    asker: Asker,
+    *,
+    today: datetime.date,
+    evidence: bool = True,
+) -> Answer:
+    """Raises: BadParameter for values that can't be used, and what the asker raises for the query."""
+    resolved = await resolve(question, values, asker, today=today)
+    parameters = resolved.terms
+    rows = [_row(question.columns, row) for row in await asker.rows(question.text, parameters)]
+    passages = {iri for row in rows for iri in row.get("passages", ())}
+    shown = {iri for row in rows for name in row if name != "passages" for iri in _iris(row[name])}
+    shown |= {term["value"] for term in parameters.values() if term["type"] == "uri"}
+    shown |= {iri for things in resolved.others.values() for pair in things for iri in pair}
+    return Answer(
+        question=question,
+        parameters=parameters,
+        others=resolved.others,
+        rows=rows,
+        labels=await _labels(shown, asker),
+        evidence=await _evidence(passages, asker) if evidence else {},
+    )
+
+
+def label(labels: Mapping[str, Mapping[str, str]], iri: str, language: str) -> str:
+    """Return the name of a thing: in the asked language, else Dutch, English, any; else its IRI.
+
+    >>> label({"urn:a": {"nl": "gemeente"}}, "urn:a", "en")
+    'gemeente'
+    """
+    names = labels.get(iri, {})
+    return names.get(language) or names.get("nl") or names.get("en") or next(iter(names.values()), iri)
+
+
+def _row(columns: Iterable[Column], row: Row) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for column in columns:
+        term = row.get(column.name)
+        if column.type == "iris":
+            read[column.name] = sorted(set(term["value"].split())) if term else []
+        elif term is not None:
+            read[column.name] = term
+    return read
+
+
+def _iris(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [value["value"]] if value["type"] == "uri" else []
+
+
+def _with_values(name: str, variable: str, iris: Iterable[str]) -> str:
+    """Write IRIs into one of our own queries; the engine's own writer escapes them."""
+    terms = " ".join(str(NamedNode(iri)) for iri in sorted(iris))
+    return library_query(name).replace(f"VALUES ?{variable} {{ }}", f"VALUES ?{variable} {{ {terms} }}")
+
+
+async def _labels(iris: Iterable[str], asker: Asker) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in await asker.rows(_with_values("labels", "thing", iris), {}):
+        found.setdefault(row["thing"]["value"], {})[row["label"].get("xml:lang", "")] = row["label"]["value"]
+    return found
+
+
+async def _evidence(passages: Iterable[str], asker: Asker) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in await asker.rows(_with_values("passages", "passage", passages), {}):
+        one = found.setdefault(row["passage"]["value"], {"title": {}, "rule": {}, "citations": []})
+        one["layer"] = row["layer"]["value"].rsplit("/", 1)[-1]
+        for name in ("title", "rule"):
+            if name in row:
+                one[name][row[name].get("xml:lang", "")] = row[name]["value"]
+        if "locator" in row:
+            one["locator"] = row["locator"]["value"]
+        if "source" in row:
+            one["source"] = {"iri": row["source"]["value"], "label": row["sourceLabel"]["value"]}
+        if "citation" in row and row["citation"]["value"] not in one["citations"]:
+            one["citations"].append(row["citation"]["value"])
+    return found

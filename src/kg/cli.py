@@ -1,0 +1,210 @@
+"""The command line: `kg check | build | ask | query | serve`. Thin: every verb is a module's."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kg import tables
+from kg.answers import Answer, ask
+from kg.errors import BadParameter, BuildError, KgError, QueryError
+from kg.guard import inspect
+from kg.publish import check, publish
+from kg.questions import find_question, load_questions
+from kg.results import GRAPHS, ROWS, Form, Result, kind_of, write
+from kg.settings import Settings
+from kg.store import LocalAsker, current_release, open_read_only
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="A knowledge graph of who does what for technical education and work.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Content = Annotated[
+    Path | None, typer.Option(help="Folder that holds ontology/, shapes/, queries/ and data/.")
+]
+Home = Annotated[Path | None, typer.Option(help="Folder that holds the Releases.")]
+
+
+class _Plain:
+    """Progress for a log: one line a step."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def step(self, name: str) -> None:
+        self._console.print(name, highlight=False)
+
+    def advance(self, done: int, total: int) -> None: ...
+
+
+class _Bars:
+    """Progress for a terminal: a bar a step."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: Any = None
+
+    def step(self, name: str) -> None:
+        self._finish()
+        self._task = self._bars.add_task(name, total=None)
+
+    def advance(self, done: int, total: int) -> None:
+        self._bars.update(self._task, completed=done, total=total)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            task = self._bars.tasks[self._task]
+            self._bars.update(self._task, completed=task.total or 1, total=task.total or 1)
+
+
+@contextmanager
+def _steps() -> Iterator[_Plain | _Bars]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Plain(console)
+        return
+    columns = (TextColumn("{task.description:<17}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        steps = _Bars(bars)
+        yield steps
+        steps._finish()
+
+
+@app.command("check")
+def check_command(
+    content: Content = None,
+    home: Home = None,
+    fresh: Annotated[bool, typer.Option(help="Forget which files were found valid before.")] = False,
+) -> None:
+    """Do all of a build but publish: are the files right?"""
+    settings = Settings.from_environment(content=content, home=home)
+    with _steps() as steps:
+        checked = check(settings.content, steps, cache=None if fresh else settings.home / "cache")
+    _warn(checked.warnings)
+    graphs = len(checked.content.files)
+    print(f"{graphs} files are right; {len(checked.inferred)} statements follow from them.")
+
+
+@app.command()
+def build(content: Content = None, home: Home = None) -> None:
+    """Check the files and make them the Release in service."""
+    settings = Settings.from_environment(content=content, home=home)
+    with _steps() as steps:
+        release, new, warnings = publish(settings.content, settings.home, steps)
+    _warn(warnings)
+    print(f"Release {release.number} {'is in service' if new else 'already says all this: nothing new'}.")
+
+
+@app.command("ask", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def ask_command(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question's name, such as funding-for-age-and-region.")],
+    format: Annotated[str, typer.Option(help="table, json or csv.")] = "table",  # noqa: A002  the flag's name
+    lang: Annotated[str, typer.Option(help="nl or en.")] = "nl",
+    home: Home = None,
+) -> None:
+    """Ask a question; its parameters are options: --age-from 12 --age-to 14 --region Drechtsteden."""
+    settings = Settings.from_environment(home=home)
+    release = current_release(settings.home)
+    asked = find_question(load_questions(release.path), question)
+    values = _options(context.args)
+    asker = LocalAsker(open_read_only(release))
+    answer: Answer = asyncio.run(ask(asked, values, asker, today=datetime.date.today()))
+    tables.write(answer, release, format=format, language=lang, out=sys.stdout)
+
+
+@app.command()
+def query(
+    file: Annotated[str, typer.Argument(help="A file with SPARQL, or - for standard input.")],
+    format: Annotated[  # noqa: A002  the flag's name
+        str | None,
+        typer.Option(help="csv, tsv, json or xml for rows; ttl, nt, jsonld, rdf, trig or nq for graphs."),
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Run any SPARQL query over the Release in service."""
+    settings = Settings.from_environment(home=home)
+    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    inspect(text)
+    result = open_read_only(current_release(settings.home)).query(text)
+    write(result, _form(result, format), sys.stdout.buffer)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; loopback unless told otherwise.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    home: Home = None,
+) -> None:
+    """Serve the Release over HTTP."""
+    from api.app import run  # noqa: PLC0415  the one place where the library meets the web: only when serving
+
+    run(Settings.from_environment(host=host, port=port, home=home))
+
+
+def _form(result: Result, name: str | None) -> Form:
+    """Return the form to write a result in, by the suffix that its files have."""
+    kind = kind_of(result)
+    forms = {form.suffix.lstrip("."): form for form in (ROWS if kind == "rows" else GRAPHS).values()}
+    chosen = name or ("csv" if kind == "rows" else "ttl")
+    if chosen not in forms:
+        raise KgError(f"The answer can't be written as {chosen!r}. It can as: {', '.join(forms)}.")
+    return forms[chosen]
+
+
+def _options(arguments: list[str]) -> dict[str, str]:
+    """Read `--age-from 12 --region=Drechtsteden` as {ageFrom: 12, region: Drechtsteden}."""
+    values: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("--"):
+            raise KgError(f"{argument!r} stands alone. Write --name value; quote a value with spaces.")
+        name, equals, value = argument[2:].partition("=")
+        head, *tail = name.split("-")
+        values[head + "".join(part.capitalize() for part in tail)] = value if equals else next(rest, "")
+    return values
+
+
+def _warn(warnings: list[Any]) -> None:
+    for warning in warnings:
+        print(warning, file=sys.stderr)
+
+
+def main() -> None:
+    """Run a command; what goes wrong on purpose is a message and exit code 1, never a stack trace."""
+    try:
+        app()
+    except BuildError as error:
+        print(f"{error}\n{len(error.problems)} to mend; nothing was published.", file=sys.stderr)
+        sys.exit(1)
+    except BadParameter as error:
+        print(error, file=sys.stderr)
+        for candidate in error.candidates:
+            print(f"  {candidate['label']} ({candidate['en']})  <{candidate['iri']}>", file=sys.stderr)
+        sys.exit(1)
+    except QueryError as error:
+        place = f" (line {error.line}, column {error.column})" if error.line else ""
+        print(f"{error}{place} {error.hint}".rstrip(), file=sys.stderr)
+        sys.exit(1)
+    except (KgError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except SyntaxError as error:
+        print(f"This is not SPARQL 1.1: {error.msg}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,148 @@
+"""Everything that can go wrong, as one tree.
+
+    KgError
+    ├── SettingsError        a setting can't be used as it is
+    ├── BuildError           the content can't become a Release; carries the problems found
+    ├── NoRelease            nothing has been built yet, or the Release is gone
+    ├── QuestionError
+    │   ├── UnknownQuestion  no question of that name
+    │   └── BadParameter     a value that can't be used; carries the candidates
+    └── QueryError           an answer could not be given; carries line and column where known
+        ├── MalformedQuery   it isn't SPARQL
+        ├── NotAcceptable    its answer can't be written in an acceptable format
+        ├── RefusedQuery     it asks for what this endpoint doesn't do
+        ├── TooLarge         the query or the request is over its bound
+        ├── TimeLimit        it ran out of time before its first byte
+        ├── MemoryLimit      it ran out of memory before its first byte
+        ├── TooBusy          no worker came free in time
+        └── WorkerLost       the process that ran it ended for another reason
+
+Every message says what happened, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "BadParameter",
+    "BuildError",
+    "KgError",
+    "MalformedQuery",
+    "MemoryLimit",
+    "NoRelease",
+    "NotAcceptable",
+    "Problem",
+    "QueryError",
+    "QuestionError",
+    "RefusedQuery",
+    "SettingsError",
+    "TimeLimit",
+    "TooBusy",
+    "TooLarge",
+    "UnknownQuestion",
+    "WorkerLost",
+]
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in the content: where, what, and what to write instead."""
+
+    path: Path
+    line: int | None
+    message: str
+    hint: str = ""
+    column: int | None = None
+    severity: str = "violation"
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{place}: {self.severity}: {self.message}{hint}"
+
+
+class KgError(Exception):
+    """The root: everything this project raises on purpose."""
+
+
+class SettingsError(KgError):
+    """A setting can't be used as it is."""
+
+
+class BuildError(KgError):
+    """The content can't become a Release."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda p: (p.path, p.line or 0, p.message))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NoRelease(KgError):
+    """Nothing has been built yet, or the Release asked for is gone."""
+
+
+class QuestionError(KgError):
+    """A question can't be asked as it was."""
+
+
+class UnknownQuestion(QuestionError):
+    """No question of that name."""
+
+
+class BadParameter(QuestionError):
+    """A parameter is missing, of the wrong type, unknown or ambiguous; said in both languages.
+
+    A candidate has `iri`, `label`, and its kind in both languages, `en` and `nl`.
+    """
+
+    def __init__(self, name: str, en: str, nl: str, candidates: list[dict[str, str]] | None = None) -> None:
+        self.name = name
+        self.text = {"en": en, "nl": nl}
+        self.candidates = candidates or []
+        super().__init__(en)
+
+
+class QueryError(KgError):
+    """An answer could not be given; `line` and `column` count from 1."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", line: int | None = None, column: int | None = None
+    ) -> None:
+        self.hint = hint
+        self.line = line
+        self.column = column
+        super().__init__(message)
+
+
+class MalformedQuery(QueryError):
+    """It isn't SPARQL 1.1."""
+
+
+class NotAcceptable(QueryError):
+    """Its answer can't be written in an acceptable format."""
+
+
+class RefusedQuery(QueryError):
+    """It asks for what this endpoint doesn't do."""
+
+
+class TooLarge(QueryError):
+    """The query or the request is over its bound."""
+
+
+class TimeLimit(QueryError):
+    """It ran out of time before its first byte."""
+
+
+class MemoryLimit(QueryError):
+    """It ran out of memory before its first byte."""
+
+
+class TooBusy(QueryError):
+    """No worker came free in time."""
+
+
+class WorkerLost(QueryError):
+    """The process that ran it ended for another reason."""

@@ -1,0 +1,249 @@
+"""Decide by the tokens of a query what this endpoint does not do, before any engine sees it.
+
+The engine's grammar has no word boundaries (`service:x {}` and `trueSERVICE<x>{}` call out) and
+reads codepoint escapes only in strings and IRIs, while the standard decodes them everywhere. So a
+query is read both ways and must be allowed in both. What the two could lex differently is refused.
+Source: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kg.errors import MalformedQuery, QueryError, RefusedQuery, TooLarge
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_OF_A_KIND", "MAX_TOKENS", "Verdict", "inspect"]
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 100
+# The engine recurses on what it joins: from about 3,000 of a kind it overruns its stack.
+MAX_OF_A_KIND = 1_000
+# Without the rows of VALUES, which cost the parser nothing.
+MAX_TOKENS = 20_000
+
+# Names reach further than the standard's: a sign that no name may hold ends the parse anyway.
+_NAME = r"A-Za-z0-9_\u00B7-\U0010FFFF"
+_LOCAL = rf"(?:[{_NAME}:\-]|%[0-9A-Fa-f]{{2}}|\\[_~.\-!$&'()*+,;=/?\#@%])"
+_ESCAPE = r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})"
+_TOKEN = re.compile(
+    rf"""
+      (?P<skip>   [ \t\r\n]++ | \#[^\r\n]*+ )
+    | (?P<iri>    <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
+    | (?P<string> \"\"\"(?:"{{0,2}}(?:[^"\\]|\\.))*+\"\"\" | '''(?:'{{0,2}}(?:[^'\\]|\\.))*+'''
+                | (?!\"\"\"|''')(?:"(?:[^"\\\r\n]|\\.)*+" | '(?:[^'\\\r\n]|\\.)*+') )
+    | (?P<torn>   ["'] )
+    | (?P<var>    [?$][{_NAME}]++ )
+    | (?P<pname>  (?:_|[A-Za-z\u00B7-\U0010FFFF](?:[.]{{0,9}}[{_NAME}\-]){{0,250}}+)?:
+                  (?:(?!-){_LOCAL}(?:[.]*{_LOCAL})*+)? )
+    | (?P<lang>   @[A-Za-z]++(?:-{{1,2}}[A-Za-z0-9]++)*+ )
+    | (?P<number> (?:[0-9]++(?:[.][0-9]*+)?|[.][0-9]++)(?:[eE][+-]?[0-9]++)? )
+    | (?P<word>   [A-Za-z_\u00B7-\U0010FFFF][{_NAME}\-]*+ )
+    | (?P<sign>   \|\| | && | \^\^ | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
+_UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY"}
+# By their end, since `ORDER BYRAND()` works too.
+_VOLATILE = ("NOW", "RAND", "UUID", "BNODE")
+_COUNTED_WORDS = {
+    "UNION",
+    "OPTIONAL",
+    "MINUS",
+    "GRAPH",
+    "FILTER",
+    "BIND",
+    "EXISTS",
+    "VALUES",
+    "AS",
+    "LATERAL",
+}
+_COUNTED_SIGNS = set("{[.;/|^!*+-") | {"||", "&&"}
+_OPENS, _CLOSES = "{([", "})]"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of an allowed query: its form, if it says so plainly, and whether it may vary."""
+
+    query_form: str | None
+    volatile: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+
+
+def inspect(query: str) -> Verdict:
+    """Return the verdict on an allowed query; syntax is the engine's to judge.
+
+    Raises: RefusedQuery for what is not done here, TooLarge over a bound, MalformedQuery for a
+    string without an end; each says where.
+
+    >>> inspect("SELECT ?service { ?service a <http://example.org/SERVICE> }")
+    Verdict(query_form='SELECT', volatile=False)
+    >>> inspect("ASK { FILTER(NOW() > ?loaded) } # LOAD nothing")
+    Verdict(query_form='ASK', volatile=True)
+    >>> inspect("SELECT * { service <http://example.org/> { ?s ?p ?o } }")
+    Traceback (most recent call last):
+    kg.errors.RefusedQuery: SERVICE at 1:12: this endpoint calls no other endpoint.
+    """
+    if len(query.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise TooLarge(f"The query is longer than {MAX_BYTES:,} bytes.", hint="Send it in parts.")
+    verdict = _Reading(query).verdict()
+    if "\\u" in query or "\\U" in query:
+        decoded = _Reading(re.sub(_ESCAPE, _decoded, query)).verdict()
+        if decoded.query_form != verdict.query_form:
+            raise RefusedQuery(
+                "Codepoint escapes make this query mean two things.",
+                hint="Write keywords and punctuation as they are.",
+            )
+    return verdict
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    codepoint = int(escape[1] or escape[2], 16)
+    return chr(codepoint) if codepoint <= 0x10FFFF else escape[0]
+
+
+class _Reading:
+    """One pass over a text: what stands open, what was counted, what came just before."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open: list[str] = []
+        self._counts: Counter[str] = Counter()
+        self._prefixes: dict[str, str] = {}
+        self._form: str | None = None
+        self._volatile = False
+        # The depth at which a VALUES block's rows stand, once its brace is open.
+        self._rows_at: int | None = None
+        self._values = False
+        self._before = self._last = _Token("sign", "", 0)
+
+    def verdict(self) -> Verdict:
+        for token in self._tokens():
+            getattr(self, f"_{token.kind}")(token)
+            self._before, self._last = self._last, token
+        return Verdict(self._form, self._volatile)
+
+    def _tokens(self) -> Iterator[_Token]:
+        for match in _TOKEN.finditer(self._text):
+            kind = match.lastgroup or "sign"
+            if kind != "skip":
+                if self._rows_at is None:
+                    self._count("token", match.start(), MAX_TOKENS)
+                yield _Token(kind, match[0], match.start())
+
+    def _word(self, token: _Token) -> None:
+        word = token.text.upper()
+        if "SERVICE" in word:
+            raise self._refused(token, "SERVICE", "this endpoint calls no other endpoint.")
+        if word in _UPDATES:
+            raise self._refused(token, word, "this endpoint answers queries; updates are not on.")
+        if word in _COUNTED_WORDS:
+            self._count(word, token.start)
+        if word in _FORMS:
+            self._form = self._form or word
+        self._values = word == "VALUES"
+        self._volatile = self._volatile or word.endswith(_VOLATILE)
+
+    def _sign(self, token: _Token) -> None:
+        sign = token.text
+        if sign == "{":
+            self._calls_out()
+            if self._values:
+                self._rows_at, self._values = len(self._open), False
+        if sign in _OPENS:
+            self._open.append(sign)
+            if len(self._open) > MAX_DEPTH:
+                raise self._too_large(token.start, f"brackets nested deeper than {MAX_DEPTH}")
+        elif sign in _CLOSES and self._open:
+            self._open.pop()
+            if self._rows_at is not None and len(self._open) <= self._rows_at:
+                self._rows_at = None
+        # In parentheses a comma separates arguments, elsewhere triples.
+        if sign in _COUNTED_SIGNS or (sign == "," and self._open[-1:] != ["("]):
+            self._count(sign, token.start)
+
+    def _calls_out(self) -> None:
+        """Refuse `service:x {`: the engine reads SERVICE and then the name `:x`."""
+        last = self._last
+        if last.kind != "pname" or self._before.text.upper() == "GRAPH":
+            return
+        if "SERVICE" in last.text.partition(":")[0].upper():
+            raise self._refused(last, "SERVICE", "this endpoint calls no other endpoint.")
+
+    def _iri(self, token: _Token) -> None:
+        iri = token.text[1:-1]
+        if self._less_than(iri):
+            raise self._refused(token, "<", "this can be read as an IRI and as less-than.")
+        if self._last.kind == "pname" and self._before.text.upper() == "PREFIX":
+            self._prefixes[self._last.text] = iri
+        if self._names_source() or self._last.text.upper() == "BASE":
+            self._source(token, iri)
+
+    def _less_than(self, iri: str) -> bool:
+        """Whether the engine may read `<` as an operator and fall out of step with us.
+
+        That takes an operand before it, parentheses around it, and a comment, a string or a
+        closing parenthesis inside; after `scheme://` no operand can follow.
+        """
+        operand = self._last.kind not in {"sign", "word"} or self._last.text in {")", "]", "true", "false"}
+        inside = self._open[-1:] == ["("] and self._rows_at is None
+        return operand and inside and bool(re.search("[#')]", iri)) and not re.match("[a-z]+://", iri)
+
+    def _pname(self, token: _Token) -> None:
+        prefix, colon, local = token.text.partition(":")
+        if self._names_source() and prefix + colon in self._prefixes:
+            self._source(token, self._prefixes[prefix + colon] + local)
+
+    def _names_source(self) -> bool:
+        last = self._last.text.upper()
+        return last == "FROM" or (last == "NAMED" and self._before.text.upper() == "FROM")
+
+    def _source(self, token: _Token, iri: str) -> None:
+        scheme = re.match("([A-Za-z][A-Za-z0-9+.-]*):", iri)
+        if scheme and scheme[1].lower() not in {"http", "https", "urn"}:
+            raise self._refused(token, f"<{iri}>", "a graph here is named by an http, https or urn IRI.")
+
+    def _var(self, _: _Token) -> None:
+        """A variable is always allowed; so are a string, a language tag and a number."""
+
+    _string = _lang = _number = _var
+
+    def _torn(self, token: _Token) -> None:
+        line, column = self._place(token.start)
+        raise MalformedQuery(f"The string at {line}:{column} has no end.", line=line, column=column)
+
+    def _count(self, kind: str, start: int, bound: int = MAX_OF_A_KIND) -> None:
+        self._counts[kind] += 1
+        if self._counts[kind] > bound:
+            raise self._too_large(start, f"more than {bound:,} of {kind!r}")
+
+    def _too_large(self, start: int, what: str) -> QueryError:
+        line, column = self._place(start)
+        message = f"The query has {what} at {line}:{column}."
+        return TooLarge(message, hint="Ask in parts.", line=line, column=column)
+
+    def _refused(self, token: _Token, what: str, why: str) -> QueryError:
+        line, column = self._place(token.start)
+        hint = _HINTS.get(what, "")
+        return RefusedQuery(f"{what} at {line}:{column}: {why}", hint=hint, line=line, column=column)
+
+    def _place(self, start: int) -> tuple[int, int]:
+        """Return line and column, from 1, of an offset."""
+        before = self._text[:start]
+        return before.count("\n") + 1, start - (before.rfind("\n") + 1) + 1
+
+
+_HINTS = {
+    "SERVICE": "Ask that endpoint itself. A prefix that holds the word needs ` .` before a brace.",
+    "<": "Put a space after less-than; write an IRI that holds # ' or ) as a prefixed name.",
+}

@@ -1,0 +1,68 @@
+"""Describe the service for machines: what it speaks, and the dataset it answers from.
+
+Source: https://www.w3.org/TR/sparql11-service-description/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kg.namespaces import expand
+from kg.results import Form
+from kg.store import BlankNode, Literal, NamedNode, RdfFormat, Release, Triple, serialize
+
+__all__ = ["service_description"]
+
+_SD = "http://www.w3.org/ns/sparql-service-description#"
+_VOID = "http://rdfs.org/ns/void#"
+_FORMATS = "http://www.w3.org/ns/formats/"
+_PREFIXES = {"sd": _SD, "void": _VOID, "formats": _FORMATS, "dct": expand("dct:"), "xsd": expand("xsd:")}
+_WRITES = (
+    *(f"SPARQL_Results_{name}" for name in ("JSON", "XML", "CSV", "TSV")),
+    *("Turtle", "N-Triples", "JSON-LD", "RDF_XML", "TriG", "N-Quads"),
+)
+_TYPE = NamedNode(expand("rdf:type"))
+
+
+def service_description(release: Release, endpoint_url: str, form: Form) -> bytes:
+    """Return the description of the service at an absolute URL, in one of the graph formats.
+
+    It describes the default graph as it is: a real graph, not the union of the named ones.
+    """
+    if not isinstance(form.engine, RdfFormat):
+        raise TypeError(f"{form.media_type} can't hold a graph.")
+    return serialize(_triples(release, endpoint_url), format=form.engine, prefixes=_PREFIXES) or b""
+
+
+def _triples(release: Release, endpoint_url: str) -> Iterator[Triple]:
+    service, dataset, default = BlankNode(), BlankNode(), BlankNode()
+    endpoint = NamedNode(endpoint_url)
+    yield Triple(service, _TYPE, _sd("Service"))
+    yield Triple(service, _sd("endpoint"), endpoint)
+    # Comunica reads this one.
+    yield Triple(service, _sd("url"), endpoint)
+    yield Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Query"))
+    for name in _WRITES:
+        yield Triple(service, _sd("resultFormat"), NamedNode(_FORMATS + name))
+    yield Triple(service, _sd("defaultDataset"), dataset)
+    yield Triple(dataset, _TYPE, _sd("Dataset"))
+    yield Triple(dataset, NamedNode(expand("dct:isVersionOf")), NamedNode(release.iri))
+    yield Triple(dataset, _sd("defaultGraph"), default)
+    yield from _graph(default, release.manifest["triples"])
+    for iri, graph in sorted(release.manifest["graphs"].items()):
+        named, content = BlankNode(), BlankNode()
+        yield Triple(dataset, _sd("namedGraph"), named)
+        yield Triple(named, _TYPE, _sd("NamedGraph"))
+        yield Triple(named, _sd("name"), NamedNode(iri))
+        yield Triple(named, _sd("graph"), content)
+        yield from _graph(content, graph["triples"])
+
+
+def _graph(graph: BlankNode, triples: int) -> Iterator[Triple]:
+    yield Triple(graph, _TYPE, _sd("Graph"))
+    yield Triple(graph, _TYPE, NamedNode(f"{_VOID}Dataset"))
+    yield Triple(graph, NamedNode(f"{_VOID}triples"), Literal(triples))
+
+
+def _sd(name: str) -> NamedNode:
+    return NamedNode(_SD + name)

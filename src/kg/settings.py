@@ -1,0 +1,92 @@
+"""What an operator may set: read from the environment once, and loud about mistakes.
+
+Every setting is a variable `KG_<NAME>`; docs/settings.md explains each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kg.errors import SettingsError
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Shapes: one immutable value; units stand in the names (seconds, megabytes)."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    content: Path = Path()
+    home: Path = Path("var")
+    time_limit_s: float = 30.0
+    stream_limit_s: float = 300.0
+    idle_limit_s: float = 30.0
+    memory_limit_mb: int = 512
+    workers: int = 2 * (os.cpu_count() or 1)
+    queue: int = 64
+    body_limit_mb: float = 10.0
+    publisher_name: str = "Techniekpact Knowledge Graph"
+    contact_url: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+        """Return the settings of this process; `overrides` (the command line) win.
+
+        Raises: SettingsError naming the variable, its value, and what it should be.
+
+        >>> Settings.from_environment({"KG_WORKERS": "3"}).workers
+        3
+        """
+        values: dict[str, Any] = {}
+        known = {f"KG_{name.upper()}": name for name in cls.__dataclass_fields__}
+        # What the checks outside the service read is not a setting of the service.
+        elsewhere = {"KG_CONFORMANCE_DIR", "KG_SOURCES_DIR"}
+        for variable in environ:
+            if variable.startswith("KG_") and variable not in known and variable not in elsewhere:
+                raise SettingsError(f"{variable} is not a setting. Known: {', '.join(sorted(known))}.")
+        if "PORT" in environ:
+            values["port"] = _read("PORT", environ["PORT"], int)
+        for variable, name in known.items():
+            if variable in environ:
+                kind: Callable[[str], Any] = {"int": int, "float": float, "Path": Path, "str": str}[
+                    str(cls.__dataclass_fields__[name].type)
+                ]
+                values[name] = _read(variable, environ[variable], kind)
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)
+
+    def __post_init__(self) -> None:
+        for name in (
+            "time_limit_s",
+            "stream_limit_s",
+            "idle_limit_s",
+            "memory_limit_mb",
+            "workers",
+            "body_limit_mb",
+        ):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be more than 0.")
+        if self.queue < 0:
+            raise SettingsError(f"KG_QUEUE={self.queue} must be 0 or more.")
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"KG_PORT={self.port} must be a port, 0 to 65535.")
+
+    @property
+    def url(self) -> str:
+        """The address clients are told, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+def _read(variable: str, text: str, kind: Callable[[str], Any]) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingsError(f"{variable}={text!r} should be a number, such as 8000.") from None

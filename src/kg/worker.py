@@ -1,0 +1,208 @@
+"""One killable process that answers one query at a time over its socket.
+
+Frames both ways: a letter, the length in four bytes, the content.
+
+    J  job     a query and how to answer it, as JSON
+    H  head    the answer begins: {"media_type"}
+    D  data    a piece of the answer
+    E  end     {} when all is written, else {"kind", "message", "line", "column"}
+
+Nothing is sent before the first piece of the answer is there, so what goes wrong until then is a
+proper error. A result stays on the thread that made it: this process has only one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import struct
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+from kg.results import GRAPHS, ROWS, Result, kind_of, write
+from kg.store import Literal, NamedNode, Store, Variable
+
+__all__ = ["HEADER", "Job", "Row", "Term", "frame", "serve"]
+
+# As in SPARQL results JSON: a term by `type`, `value`, `datatype`, `xml:lang`; a row by variable.
+Term = dict[str, str]
+Row = dict[str, Term]
+
+HEADER = struct.Struct("!cI")
+# The engine hands over 8 KiB at a time; after the first piece fewer, larger ones cost less.
+_PIECE_BYTES = 64 * 1024
+_STACK_BYTES = 64 * 1024 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A query and how to answer it.
+
+    Shapes: `rows_type` and `graph_type` are keys of the tables in `results`, or None where the
+    caller takes nothing of that kind; `bindings` maps a variable's name to a term as in SPARQL
+    results JSON; a dataset of None is the store's own.
+    """
+
+    query: str
+    rows_type: str | None = "application/sparql-results+json"
+    graph_type: str | None = "text/turtle"
+    default_graphs: list[str] | None = None
+    named_graphs: list[str] | None = None
+    bindings: dict[str, Term] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        return frame(b"J", json.dumps(asdict(self)).encode())
+
+
+def frame(kind: bytes, content: bytes) -> bytes:
+    """Return one frame.
+
+    >>> frame(b"E", b"{}")
+    b'E\\x00\\x00\\x00\\x02{}'
+    """
+    return HEADER.pack(kind, len(content)) + content
+
+
+def serve(store: Store, connection: socket.socket, *, memory_limit_mb: int, parent: int) -> None:
+    """Answer jobs until the other end closes; ends with the process that forked this one."""
+    _confine(connection, memory_limit_mb, parent)
+    while head := _receive(connection, HEADER.size):
+        content = _receive(connection, HEADER.unpack(head)[1])
+        connection.sendall(
+            frame(b"E", json.dumps(_run(store, Job(**json.loads(content)), connection)).encode())
+        )
+
+
+def _confine(connection: socket.socket, memory_limit_mb: int, parent: int) -> None:
+    """Leave this process its socket, its memory and nothing else.
+
+    The guard refuses what would call out; without a free descriptor it can't be done either.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.closerange(3, connection.fileno())
+    os.closerange(connection.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    size = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    _limit(resource.RLIMIT_AS, size + memory_limit_mb * 1024 * 1024)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, 3)
+    # The engine recurses while it parses; its stack grows only when it does.
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (_STACK_BYTES if most < 0 else min(most, _STACK_BYTES), most))
+
+
+def _limit(what: int, most: int) -> None:
+    resource.setrlimit(what, (most, most))
+
+
+def _receive(connection: socket.socket, size: int) -> bytes:
+    """Return exactly `size` bytes, or none when the other end has closed."""
+    content = bytearray()
+    while len(content) < size:
+        piece = connection.recv(size - len(content))
+        if not piece:
+            return b""
+        content += piece
+    return bytes(content)
+
+
+def _run(store: Store, job: Job, connection: socket.socket) -> dict[str, Any]:
+    """Answer one job; return what its last frame says."""
+    try:
+        result = _ask(store, job)
+        kind = kind_of(result)
+        media_type = job.rows_type if kind == "rows" else job.graph_type
+        if media_type is None:
+            return {
+                "kind": "unacceptable",
+                "message": f"The answer is a {kind} answer; none of its formats is accepted.",
+            }
+        form = (ROWS if kind == "rows" else GRAPHS)[media_type]
+        sink = _Sink(connection, form.media_type)
+        write(result, form, cast(IO[bytes], sink))
+        sink.close()
+    except SyntaxError as error:
+        return _malformed(str(error))
+    except MemoryError:
+        return {"kind": "memory", "message": "The query needs more memory than it may have."}
+    except BrokenPipeError:
+        raise SystemExit from None
+    except Exception as error:
+        return {"kind": "failed", "message": str(error)}
+    return {}
+
+
+def _ask(store: Store, job: Job) -> Result:
+    given = job.default_graphs is not None or job.named_graphs is not None
+    return store.query(
+        job.query,
+        default_graph=[NamedNode(iri) for iri in job.default_graphs or []] if given else None,
+        named_graphs=[NamedNode(iri) for iri in job.named_graphs or []] if given else None,
+        substitutions={Variable(name): _term(value) for name, value in job.bindings.items()},
+    )
+
+
+def _term(value: Term) -> NamedNode | Literal:
+    """Return the term of a binding in SPARQL results JSON.
+
+    >>> print(_term({"type": "literal", "value": "Leiden", "xml:lang": "nl"}))
+    "Leiden"@nl
+    """
+    if value["type"] == "uri":
+        return NamedNode(value["value"])
+    if "xml:lang" in value:
+        return Literal(value["value"], language=value["xml:lang"])
+    datatype = value.get("datatype")
+    return Literal(value["value"], datatype=NamedNode(datatype) if datatype else None)
+
+
+def _malformed(message: str) -> dict[str, Any]:
+    """Return a syntax error with its position, which the engine gives only in words.
+
+    >>> _malformed("error at 2:9: expected one of LATERAL, [_]")
+    {'kind': 'malformed', 'message': 'expected one of LATERAL, [_]', 'line': 2, 'column': 9}
+    """
+    place = re.match(r"error at (\d+):(\d+): (.*)", message, re.DOTALL)
+    if place is None:
+        return {"kind": "malformed", "message": message}
+    return {"kind": "malformed", "message": place[3], "line": int(place[1]), "column": int(place[2])}
+
+
+class _Sink:
+    """What the engine writes to: the first piece goes at once with the head, later ones in bulk."""
+
+    def __init__(self, connection: socket.socket, media_type: str) -> None:
+        self._connection = connection
+        self._head = frame(b"H", json.dumps({"media_type": media_type}).encode())
+        self._waiting = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        self._waiting += piece
+        if self._head or len(self._waiting) >= _PIECE_BYTES:
+            self._send()
+        return len(piece)
+
+    def flush(self) -> None:
+        """The engine flushes at its end, and `close` follows."""
+
+    def close(self) -> None:
+        if self._head or self._waiting:
+            self._send()
+
+    def _send(self) -> None:
+        self._connection.sendall(self._head + frame(b"D", bytes(self._waiting)))
+        self._head = b""
+        self._waiting.clear()
