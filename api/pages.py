@@ -1,0 +1,113 @@
+"""HTML: the templates, the two languages, and the headers that keep a page from doing more than it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from api.negotiation import choose_language
+from kg.tables import cell, citation, ordered
+
+__all__ = ["LANGUAGES", "TEXT", "language_of", "page"]
+
+LANGUAGES = ("nl", "en")
+
+# A page loads its own style and nothing else; it runs no script.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_HERE = Path(__file__).parent
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals.update(cell=cell, citation=citation, ordered=ordered)
+
+TEXT: dict[str, dict[str, str]] = {
+    "nl": {
+        "ask": "Stel de vraag",
+        "candidates": "Bedoelt u:",
+        "data": "Als gegevens",
+        "evidence": "Waarop dit rust",
+        "home": "Vragen",
+        "intro": "Wie doet wat voor technisch onderwijs en werk, wie betaalt het, en waar staat dat?",
+        "layer-curated": "onze lezing",
+        "layer-inferred": "afgeleid",
+        "layer-reference": "register",
+        "layer-stated": "bron",
+        "meaning": "Wat deze vraag doet",
+        "no-rows": "Geen document in de graaf noemt hier iets.",
+        "other-language": "English",
+        "release": "Release",
+        "rows-1": "1 antwoord",
+        "rows-n": "antwoorden",
+        "site": "Kennisgraaf Techniekpact",
+        "sparql": "SPARQL-endpoint",
+        "such-as": "zoals",
+        "today": "vandaag",
+    },
+    "en": {
+        "ask": "Ask",
+        "candidates": "Did you mean:",
+        "data": "As data",
+        "evidence": "What this rests on",
+        "home": "Questions",
+        "intro": "Who does what for technical education and work, who pays it, and where does it say so?",
+        "layer-curated": "our reading",
+        "layer-inferred": "inferred",
+        "layer-reference": "register",
+        "layer-stated": "source",
+        "meaning": "What this question does",
+        "no-rows": "No document in the graph names anything here.",
+        "other-language": "Nederlands",
+        "release": "Release",
+        "rows-1": "1 answer",
+        "rows-n": "answers",
+        "site": "Techniekpact Knowledge Graph",
+        "sparql": "SPARQL endpoint",
+        "such-as": "such as",
+        "today": "today",
+    },
+}
+
+
+def language_of(request: Request) -> str:
+    """Return the page's language: as asked by `?lang=`, else by Accept-Language, else Dutch."""
+    asked = request.query_params.get("lang", "")
+    return (
+        asked
+        if asked in LANGUAGES
+        else choose_language(request.headers.get("accept-language", ""), LANGUAGES)
+    )
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template in the language of the request."""
+    language = language_of(request)
+    other = next(one for one in LANGUAGES if one != language)
+    html = _TEMPLATES.get_template(template).render(
+        text=TEXT[language],
+        language=language,
+        other=other,
+        other_url="?" + _query(request, lang=other),
+        **values,
+    )
+    return HTMLResponse(html, status, {**_HEADERS, "Content-Language": language})
+
+
+def _query(request: Request, **changes: str) -> str:
+    """Return the query string of this page with some of it changed."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in changes]
+    return urlencode([*kept, *changes.items()])

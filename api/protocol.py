@@ -1,0 +1,122 @@
+"""Read what a request asks, by the SPARQL 1.1 Protocol and by what clients in use send.
+
+Source: https://www.w3.org/TR/sparql11-protocol/#query-operation
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from api.negotiation import is_open
+from api.problems import BadRequest, UnsupportedMediaType
+from kg.errors import RefusedQuery
+
+__all__ = ["FORM", "QUERY", "UPDATE", "Question", "read"]
+
+FORM = "application/x-www-form-urlencoded"
+QUERY = "application/sparql-query"
+UPDATE = "application/sparql-update"
+
+# What rdflib, SPARQLWrapper and others write for `output` and `format`.
+_SHORT = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "turtle": "text/turtle",
+    "ttl": "text/turtle",
+    "nt": "application/n-triples",
+    "jsonld": "application/ld+json",
+    "rdf": "application/rdf+xml",
+}
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20<>\"{}|\\^`]*")
+_MOST_FIELDS = 1_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked; a `query` of None asks for the service description, a dataset of None is ours."""
+
+    query: str | None
+    default_graphs: list[str] | None
+    named_graphs: list[str] | None
+    accept: str | None
+
+
+def read(method: str, query_string: bytes, content_type: str, body: bytes, accept: str | None) -> Question:
+    """Return what a GET, HEAD, POST or QUERY asks.
+
+    Raises: BadRequest, UnsupportedMediaType, RefusedQuery for an update.
+
+    >>> read("GET", b"query=ASK%20%7B%7D&output=csv", "", b"", "*/*").accept
+    'text/csv, */*;q=0.1'
+    """
+    fields = _fields(query_string)
+    if method in {"POST", "QUERY"}:
+        _read_body(fields, content_type.partition(";")[0].strip().lower(), body)
+    queries = fields.get("query", [])
+    if "update" in fields and not queries:
+        raise RefusedQuery("Updates are not on at this endpoint.", hint="Send a query.")
+    if "update" in fields or len(queries) > 1:
+        raise BadRequest("A request holds one query and no update.", hint="Send `query` once.")
+    if not queries and method in {"POST", "QUERY"}:
+        raise BadRequest("The request holds no query.", hint=f"Send it as `query` in a form, or as {QUERY}.")
+    return Question(
+        query=queries[0] if queries else None,
+        default_graphs=_graphs(fields, "default-graph-uri"),
+        named_graphs=_graphs(fields, "named-graph-uri"),
+        accept=_accept(fields, accept),
+    )
+
+
+def _read_body(fields: dict[str, list[str]], media_type: str, body: bytes) -> None:
+    """Add to `fields` what the body says; an empty one leaves it to the URL, as Blazegraph does."""
+    if media_type == UPDATE:
+        raise RefusedQuery("Updates are not on at this endpoint.", hint="Send a query.")
+    if not body:
+        return
+    if media_type == FORM:
+        for name, values in _fields(body).items():
+            fields.setdefault(name, []).extend(values)
+    elif media_type == QUERY:
+        fields.setdefault("query", []).append(_text(body))
+    else:
+        message = f"A body of type {media_type or 'unknown'} isn't read here."
+        raise UnsupportedMediaType(
+            message, hint=f"Send {QUERY} or {FORM}.", headers={"Accept-Post": f"{QUERY}, {FORM}"}
+        )
+
+
+def _fields(encoded: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(
+            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise BadRequest("The parameters can't be read.", hint="Percent-encode them as UTF-8.") from None
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The query isn't UTF-8 at byte {error.start}.") from None
+
+
+def _graphs(fields: dict[str, list[str]], name: str) -> list[str] | None:
+    for iri in fields.get(name, []):
+        if not _IRI.fullmatch(iri):
+            raise BadRequest(f"{name}={iri} is not an absolute IRI.", hint="Write it whole, with its scheme.")
+    return fields.get(name)
+
+
+def _accept(fields: dict[str, list[str]], accept: str | None) -> str | None:
+    """Return the Accept header, or what a parameter says instead of it."""
+    for name in ("_mediatype", "output", "format"):
+        wish = fields.get(name, [""])[0].lower()
+        media_type = wish if "/" in wish else _SHORT.get(wish)
+        if media_type and (name == "_mediatype" or is_open(accept)):
+            return f"{media_type}, */*;q=0.1"
+    return accept

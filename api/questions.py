@@ -1,0 +1,190 @@
+"""`/` and `/questions/…`: each question as a form, a page, JSON and CSV."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.negotiation import choose
+from api.pages import language_of, page
+from api.problems import problem_response
+from kg.answers import Answer, ask, label
+from kg.errors import BadParameter
+from kg.questions import Question, find_question
+from kg.tables import as_csv, as_json
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_TYPES = {"html": "text/html", "json": "application/json", "csv": "text/csv"}
+# What a URL may hold beside the question's own parameters.
+_CONTROLS = ("lang", "evidence", "_mediatype")
+
+
+@router.get("/", include_in_schema=False)
+async def home(request: Request) -> Response:
+    """The questions by name, for people; programs find them at /questions."""
+    return page(request, "home.html", questions=list(request.app.state.questions.values()), **_site(request))
+
+
+@router.get("/questions", summary="The questions there are")
+async def catalogue(request: Request) -> Response:
+    """List each question with its text, its parameters and its address."""
+    if _media_type(request, None) == "text/html":
+        return await home(request)
+    base = request.app.state.settings.url
+    return JSONResponse(
+        {
+            "questions": [
+                {
+                    "name": question.name,
+                    "theme": question.theme,
+                    "title": question.title,
+                    "description": question.description,
+                    "url": f"{base}/questions/{question.name}",
+                    "parameters": {
+                        parameter.name: {
+                            **parameter.label,
+                            "type": parameter.type,
+                            **({"unit": parameter.unit} if parameter.unit else {}),
+                            "example": parameter.example,
+                        }
+                        for parameter in question.parameters
+                    },
+                }
+                for question in request.app.state.questions.values()
+            ]
+        }
+    )
+
+
+@router.get("/questions/{name}", summary="Ask a question")
+async def question(request: Request, name: str) -> Response:
+    """Answer in the format of the suffix, `?_mediatype=` or Accept; HTML without values is the form."""
+    stem, _, suffix = name.rpartition(".")
+    asked = find_question(request.app.state.questions, stem if suffix in _TYPES else name)
+    media_type = _media_type(request, suffix if suffix in _TYPES else None)
+    if media_type is None:
+        return problem_response(
+            406, "None of the acceptable formats is offered.", request, offered=list(_TYPES.values())
+        )
+    values = {key: value for key, value in request.query_params.items() if key not in _CONTROLS}
+    repeated = [key for key in values if len(request.query_params.getlist(key)) > 1]
+    if media_type == "text/html" and not any(values.values()):
+        return _form(request, asked, values)
+    try:
+        if repeated:
+            raise BadParameter(
+                repeated[0],
+                f"{repeated[0]} is given more than once.",
+                f"{repeated[0]} is meer dan eens gegeven.",
+            )
+        return await _answer(request, asked, values, media_type)
+    except BadParameter as error:
+        if media_type == "text/html":
+            return _form(request, asked, values, error=error, status=400)
+        raise
+
+
+async def _answer(request: Request, asked: Question, values: Mapping[str, str], media_type: str) -> Response:
+    state = request.app.state
+    evidence = request.query_params.get("evidence", "") in ("true", "1", "yes") or media_type == "text/html"
+    today = datetime.datetime.now(state.zone).date()
+    identity = [
+        state.workers.release.identity,
+        asked.name,
+        sorted(values.items()),
+        media_type,
+        evidence,
+        str(today),
+    ]
+    tag = f'"{hashlib.sha256(repr([*identity, language_of(request)]).encode()).hexdigest()[:32]}"'
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": tag})
+    answer = await ask(asked, values, state.workers, today=today, evidence=evidence)
+    if media_type == "text/html":
+        response: Response = _form(request, asked, values, answer=answer)
+    elif media_type == "text/csv":
+        disposition = {"Content-Disposition": f'attachment; filename="{asked.name}.csv"'}
+        text = as_csv(answer, language_of(request))
+        media = "text/csv; charset=utf-8; header=present"
+        response = Response(text, media_type=media, headers=disposition)
+    else:
+        response = JSONResponse(as_json(answer, state.workers.release, evidence=evidence))
+    response.headers.update({"ETag": tag, "Cache-Control": "public, max-age=60"})
+    return response
+
+
+def _form(
+    request: Request,
+    asked: Question,
+    values: Mapping[str, str],
+    *,
+    answer: Answer | None = None,
+    error: BadParameter | None = None,
+    status: int = 200,
+) -> Response:
+    """The question's page: the form, and below it the answer or what is wrong."""
+    language = language_of(request)
+
+    def link(name: str, iri: str) -> str:
+        return f"/questions/{asked.name}?{urlencode({**values, name: iri, 'lang': language})}"
+
+    shown: dict[str, str] = {}
+    others: list[dict[str, str]] = []
+    if answer:
+        shown = {
+            name: label(answer.labels, term["value"], language) for name, term in answer.parameters.items()
+        }
+        others = [
+            {
+                "url": link(name, iri),
+                "label": label(answer.labels, iri, language),
+                "kind": label(answer.labels, kind, language),
+            }
+            for name, things in answer.others.items()
+            for iri, kind in things
+        ]
+    problem = error and {
+        "name": error.name,
+        "text": error.text[language],
+        "candidates": [
+            {**one, "kind": one[language], "url": link(error.name, one["iri"])} for one in error.candidates
+        ],
+    }
+    return page(
+        request,
+        "question.html",
+        status=status,
+        question=asked,
+        values=values,
+        answer=answer,
+        error=problem,
+        shown=shown,
+        others=others,
+        today=datetime.datetime.now(request.app.state.zone).date().isoformat(),
+        data_urls={kind: f"/questions/{asked.name}.{kind}?{urlencode(values)}" for kind in ("json", "csv")},
+        **_site(request),
+    )
+
+
+def _site(request: Request) -> dict[str, Any]:
+    return {
+        "publisher": request.app.state.settings.publisher_name,
+        "release": request.app.state.workers.release,
+    }
+
+
+def _media_type(request: Request, suffix: str | None) -> str | None:
+    """Return the format to write: by suffix, by `?_mediatype=`, by Accept; JSON when anything will do."""
+    if suffix:
+        return _TYPES[suffix]
+    asked = request.query_params.get("_mediatype") or request.headers.get("accept", "*/*")
+    return choose(asked, ["application/json", "text/html", "text/csv"])

@@ -1,0 +1,206 @@
+"""The endpoint: /sparql as a plain ASGI application, with nothing between it and the server.
+
+A failure before the first byte is a proper error. After it the answer is left unfinished, upon
+which the server closes the connection and no client can take it for whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Coroutine
+from typing import Any, Protocol
+from uuid import uuid4
+
+from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send
+from api.negotiation import choose
+from api.problems import MethodNotAllowed, Reply, problem
+from api.protocol import Question, read
+from kg.errors import KgError, NotAcceptable, QueryError, TooLarge
+from kg.guard import Verdict, inspect
+from kg.metadata import service_description
+from kg.results import GRAPHS, ROWS
+from kg.settings import Settings
+from kg.store import Release
+from kg.workers import Answer, Job, Workers
+
+__all__ = ["CORS", "Page", "Sparql"]
+
+_log = logging.getLogger(__name__)
+_MAX_AGE_S = 60
+# A query longer than this would hold up the others while it is read.
+_LONG_CHARACTERS = 20_000
+
+
+class Page(Protocol):
+    """An ASGI application that shows the endpoint to people."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class Sparql:
+    """Answers the SPARQL 1.1 Protocol; `page` is shown to who prefers HTML and asks nothing."""
+
+    def __init__(self, settings: Settings, workers: Workers, page: Page | None = None) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, receive, send)
+        if self._page and self._wants_page(exchange):
+            return await self._page(scope, receive, send)
+        query_id = uuid4().hex
+        try:
+            await self._handle(exchange, query_id)
+        except ClientGone:
+            _log.info("%s: the client left", query_id)
+        except KgError as error:
+            reply = problem(error, accept=exchange.accept, query_id=query_id)
+            # What is left of a body that was too large would be read as the next request.
+            close = {"Connection": "close"} if isinstance(error, TooLarge) else {}
+            await exchange.reply(
+                Reply(reply.status, {**reply.headers, **close, "X-Query-Id": query_id}, reply.body)
+            )
+
+    async def _handle(self, exchange: Exchange, query_id: str) -> None:
+        exchange.check_framing()
+        if exchange.method == "OPTIONS":
+            return await exchange.reply(Reply(204, {"Allow": METHODS, "Access-Control-Max-Age": "86400"}))
+        if exchange.method not in METHODS.split(", "):
+            raise MethodNotAllowed(f"{exchange.method} is not for an endpoint.", headers={"Allow": METHODS})
+        body = await exchange.body(int(self._settings.body_limit_mb * 1024 * 1024))
+        content_type = exchange.headers.get("content-type", "")
+        question = read(exchange.method, exchange.scope["query_string"], content_type, body, exchange.accept)
+        if question.query is None:
+            return await exchange.reply(self._description(exchange, question))
+        await _while_there(exchange, self._answer(exchange, question, question.query, query_id))
+        return None
+
+    async def _answer(self, exchange: Exchange, question: Question, query: str, query_id: str) -> None:
+        verdict = await _inspected(query)
+        job = _job(question, query, verdict)
+        headers = {"X-Query-Id": query_id, **_caching(self._workers.release, job, verdict)}
+        if _matches(exchange.headers.get("if-none-match"), headers.get("ETag")):
+            return await exchange.reply(Reply(304, headers))
+        async with self._workers.run(job) as answer:
+            # The Release may have changed while this waited for a worker.
+            headers |= _caching(answer.release, job, verdict) | {"Content-Type": _labelled(answer.media_type)}
+            await self._stream(exchange, headers, answer, query_id)
+        return None
+
+    async def _stream(
+        self, exchange: Exchange, headers: dict[str, str], answer: Answer, query_id: str
+    ) -> None:
+        if exchange.method == "HEAD":
+            return await exchange.reply(Reply(200, headers))
+        try:
+            await exchange.stream(headers, aiter(answer), self._settings.idle_limit_s)
+        except QueryError as error:
+            _log.warning("%s: cut: %s", query_id, error)
+            raise ClientGone from None
+
+    def _description(self, exchange: Exchange, question: Question) -> Reply:
+        media_type = choose(question.accept, GRAPHS)
+        if media_type is None:
+            raise NotAcceptable(
+                "The service description is a graph.", hint=f"Accept one of {', '.join(GRAPHS)}."
+            )
+        form, release = GRAPHS[media_type], self._workers.release
+        url = self._url(exchange)
+        headers = _validators(release, [url, form.media_type]) | {"Content-Type": _labelled(form.media_type)}
+        if _matches(exchange.headers.get("if-none-match"), headers["ETag"]):
+            return Reply(304, headers)
+        return Reply(200, headers, service_description(release, url, form))
+
+    def _url(self, exchange: Exchange) -> str:
+        """Return the absolute address of the endpoint, as the client knows it."""
+        host = exchange.headers.get("host", "")
+        if self._settings.public_url or not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host):
+            return f"{self._settings.url}/sparql"
+        return f"{exchange.scope.get('scheme', 'http')}://{host}/sparql"
+
+    def _wants_page(self, exchange: Exchange) -> bool:
+        asks_nothing = exchange.method in {"GET", "HEAD"} and not exchange.scope["query_string"]
+        return asks_nothing and choose(exchange.accept, [*GRAPHS, "text/html"]) == "text/html"
+
+
+async def _while_there(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, and drop it when the client leaves. Raises: ClientGone, what the work raises."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(exchange.gone())
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        task.result()
+    finally:
+        task.cancel()
+        watch.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _inspected(query: str) -> Verdict:
+    if len(query) > _LONG_CHARACTERS:
+        return await asyncio.to_thread(inspect, query)
+    return inspect(query)
+
+
+def _job(question: Question, query: str, verdict: Verdict) -> Job:
+    """Return the job, with a format for each kind of answer that can still come. Raises: NotAcceptable."""
+    rows_type, graph_type = choose(question.accept, ROWS), choose(question.accept, GRAPHS)
+    possible = {
+        "SELECT": [rows_type],
+        "ASK": [rows_type],
+        "CONSTRUCT": [graph_type],
+        "DESCRIBE": [graph_type],
+    }
+    if not any(possible.get(verdict.query_form or "", [rows_type, graph_type])):
+        offered = GRAPHS if verdict.query_form in {"CONSTRUCT", "DESCRIBE"} else ROWS
+        raise NotAcceptable(
+            "None of the formats of this answer is accepted.", hint=f"Accept {', '.join(offered)}."
+        )
+    return Job(
+        query=query,
+        rows_type=rows_type,
+        graph_type=graph_type,
+        default_graphs=question.default_graphs,
+        named_graphs=question.named_graphs,
+    )
+
+
+def _caching(release: Release, job: Job, verdict: Verdict) -> dict[str, str]:
+    if verdict.volatile:
+        return {"X-Release": str(release.number), "Cache-Control": "no-store"}
+    return _validators(
+        release, [job.query, job.default_graphs, job.named_graphs, job.rows_type, job.graph_type]
+    )
+
+
+def _validators(release: Release, parts: list[object]) -> dict[str, str]:
+    digest = hashlib.sha256(json.dumps([release.identity, *parts]).encode()).hexdigest()[:32]
+    return {
+        "X-Release": str(release.number),
+        "ETag": f'"{digest}"',
+        "Cache-Control": f"public, max-age={_MAX_AGE_S}",
+    }
+
+
+def _matches(if_none_match: str | None, etag: str | None) -> bool:
+    """Whether the client has this already.
+
+    >>> _matches('W/"a", "b"', '"b"'), _matches("*", '"b"'), _matches(None, '"b"')
+    (True, True, False)
+    """
+    if if_none_match is None or etag is None:
+        return False
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return etag in known or "*" in known
+
+
+def _labelled(media_type: str) -> str:
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
