@@ -3,7 +3,7 @@ PYTHON ?= python3
 export KG_PORT ?= $(or $(PORT),8000)
 BIN := .venv/bin
 
-.PHONY: serve test quick check build lock clean
+.PHONY: serve test quick check build bench lock clean
 
 serve: .venv/serve ## build the graph if its files changed, and serve it
 	@$(BIN)/kg build
@@ -24,6 +24,9 @@ check: .venv/test ## format, lint, types, content
 
 build: .venv/serve ## check the files and publish a Release
 	@$(BIN)/kg build
+
+bench: .venv/test ## measure beside others; not a test
+	@$(BIN)/python benchmarks/rules.py
 
 lock: ## write the locks anew: by version and hash, without addresses
 	@test -x $(BIN)/pip-compile || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet pip-tools; }

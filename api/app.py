@@ -21,10 +21,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from api import questions
+from api.pages import page
 from api.problems import problem_response, problem_response_for
-from api.sparql import CORS, Sparql
+from api.sparql import CORS, Page, Sparql
 from kg.errors import KgError, NoRelease
-from kg.questions import load_questions
+from kg.questions import library_query, load_questions
 from kg.settings import Settings
 from kg.store import Release, current_release
 from kg.workers import Workers
@@ -42,7 +43,7 @@ def create_service(settings: Settings) -> Any:
     """
     release = current_release(settings.home)
     workers = Workers(settings, release)
-    sparql = Sparql(settings, workers)
+    sparql = Sparql(settings, workers, _sparql_page(settings, workers))
     app = FastAPI(
         title="Techniekpact Knowledge Graph",
         version=_VERSION,
@@ -84,6 +85,24 @@ def run(settings: Settings) -> None:
         log_level="warning",
         timeout_graceful_shutdown=10,
     )
+
+
+def _sparql_page(settings: Settings, workers: Workers) -> Page:
+    """Return what shows the endpoint to people: a place to type a query."""
+
+    async def show(scope: Any, receive: Any, send: Any) -> None:
+        shown = page(
+            Request(scope),
+            "sparql.html",
+            endpoint=f"{settings.url}/sparql",
+            example=library_query("example"),
+            formats={"CSV": "text/csv", "JSON": "application/sparql-results+json", "Turtle": "text/turtle"},
+            publisher=settings.publisher_name,
+            release=workers.release,
+        )
+        await shown(scope, receive, _open_to_all(send))
+
+    return show
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ another. A build that is killed at any moment leaves the old Release in service.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import fcntl
 import hashlib
@@ -15,7 +16,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,17 +99,44 @@ def publish(root: Path, home: Path, steps: Steps) -> tuple[Release, bool, list[P
     Raises: BuildError as `check` does; the Release in service then stays.
     """
     home.mkdir(parents=True, exist_ok=True)
+    sources, built_from = _sources(root), home / "built-from"
+    with contextlib.suppress(NoRelease, OSError):
+        current = current_release(home)
+        if built_from.read_text("utf-8") == f"{current.number} {sources}":
+            return current, False, []
     checked = check(root, steps, cache=home / "cache")
     with _only_builder(home):
         manifest = _manifest(checked)
-        try:
-            current = current_release(home)
-            if current.identity == manifest["identity"]:
-                return current, False, checked.warnings
-        except NoRelease:
-            pass
-        steps.step("publish")
-        return _write(home, checked, manifest), True, checked.warnings
+        release, new = _same(home, manifest), False
+        if not release:
+            steps.step("publish")
+            release, new = _write(home, checked, manifest), True
+        # What warns is looked at again at every build.
+        if not checked.warnings:
+            built_from.write_text(f"{release.number} {sources}", "utf-8")
+        return release, new, checked.warnings
+
+
+def _same(home: Path, manifest: dict[str, Any]) -> Release | None:
+    """Return the Release in service if it says what the manifest does."""
+    with contextlib.suppress(NoRelease):
+        current = current_release(home)
+        if current.identity == manifest["identity"]:
+            return current
+    return None
+
+
+def _sources(root: Path) -> str:
+    """Hash all that a build reads, our own code too: the same files need no second build."""
+    code = Path(__file__).parent
+    folders = [(root, name) for name in ("ontology", "shapes", "queries", "data")] + [(code, ".")]
+    hashed = hashlib.sha256()
+    for base, name in folders:
+        for path in sorted((base / name).rglob("*")):
+            if path.suffix in (".ttl", ".rq", ".csv", ".py"):
+                hashed.update(path.relative_to(base).as_posix().encode())
+                hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 def _stop(problems: Iterable[Problem]) -> None:
@@ -213,7 +240,7 @@ def _sync(folder: Path) -> None:
             os.close(handle)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _only_builder(home: Path) -> Iterator[None]:
     """Two builds at once would number the same Release: the second waits."""
     with (home / "lock").open("w") as file:

@@ -2,8 +2,11 @@
 
     $KG_HOME/
     ├── current -> releases/000002     replaced by rename, so it always points to a whole Release
+    ├── built-from                     what the last build read, so that the same is not built twice
+    ├── cache/                         which files were found right
     └── releases/000001/, 000002/, …
         ├── store/                     the engine's files
+        ├── queries/                   the questions as they were
         └── manifest.json              every graph with its hash, and what the Release is
 
 `publish` writes a Release, everything that serves opens one. A store directory
