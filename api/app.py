@@ -21,7 +21,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from api import questions
-from api.pages import page
+from api.pages import page, site
 from api.problems import problem_response, problem_response_for
 from api.sparql import CORS, Page, Sparql
 from kg.errors import KgError, NoRelease
@@ -97,8 +97,7 @@ def _sparql_page(settings: Settings, workers: Workers) -> Page:
             endpoint=f"{settings.url}/sparql",
             example=library_query("example"),
             formats={"CSV": "text/csv", "JSON": "application/sparql-results+json", "Turtle": "text/turtle"},
-            publisher=settings.publisher_name,
-            release=workers.release,
+            **site(settings, workers.release),
         )
         await shown(scope, receive, _open_to_all(send))
 

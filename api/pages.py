@@ -11,9 +11,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.negotiation import choose_language
+from kg.settings import Settings
+from kg.store import Release
 from kg.tables import cell, citation, ordered
 
-__all__ = ["LANGUAGES", "TEXT", "language_of", "page"]
+__all__ = ["LANGUAGES", "TEXT", "language_of", "page", "site"]
 
 LANGUAGES = ("nl", "en")
 
@@ -113,6 +115,11 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         **values,
     )
     return HTMLResponse(html, status, {**_HEADERS, "Content-Language": language})
+
+
+def site(settings: Settings, release: Release) -> dict[str, Any]:
+    """Return what every page shows: who publishes, how to reach them, and which Release this is."""
+    return {"publisher": settings.publisher_name, "contact": settings.contact_url, "release": release}
 
 
 def _query(request: Request, **changes: str) -> str:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.negotiation import choose
-from api.pages import language_of, page
+from api.pages import language_of, page, site
 from api.problems import problem_response
 from kg.answers import Answer, ask, label
 from kg.errors import BadParameter
@@ -176,10 +176,7 @@ def _form(
 
 
 def _site(request: Request) -> dict[str, Any]:
-    return {
-        "publisher": request.app.state.settings.publisher_name,
-        "release": request.app.state.workers.release,
-    }
+    return site(request.app.state.settings, request.app.state.workers.release)
 
 
 def _media_type(request: Request, suffix: str | None) -> str | None:
