@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ from api import questions
 from api.pages import page, site
 from api.problems import problem_response, problem_response_for
 from api.sparql import CORS, Page, Sparql
-from kg.errors import KgError, NoRelease
+from kg.errors import KgError
 from kg.questions import library_query, load_questions
 from kg.settings import Settings
 from kg.store import Release, current_release
@@ -34,6 +35,8 @@ __all__ = ["create_service", "run"]
 
 _VERSION = metadata.version("techniekpact-kg")
 _LOOK_EVERY_S = 1.0
+_PREFLIGHT = {"Allow": "GET, HEAD, OPTIONS", "Access-Control-Max-Age": "86400"}
+_log = logging.getLogger(__name__)
 
 
 def create_service(settings: Settings) -> Any:
@@ -65,10 +68,16 @@ def create_service(settings: Settings) -> Any:
     app.add_exception_handler(HTTPException, _http_error)
 
     async def service(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] in ("/sparql", "/sparql/"):
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+        elif scope["path"] in ("/sparql", "/sparql/"):
             await sparql(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, _open_to_all(send))
         else:
-            await app(scope, receive, _open_to_all(send))
+            # The server drops the body of an answer to HEAD.
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            await app({**scope, "method": method}, receive, _open_to_all(send))
 
     return service
 
@@ -119,16 +128,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _follow(app: FastAPI) -> None:
-    """Take up the Release that `current` points to, each time it moves."""
+    """Take up the Release that `current` points to, each time it moves; pass over what can't be loaded."""
+    seen = app.state.workers.release.number
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         try:
             release = current_release(app.state.settings.home)
-        except NoRelease:  # the folder is gone: go on with what we have
-            continue
-        if release.number != app.state.workers.release.number:
-            await app.state.workers.switch(release)
-            _take_up(app, release)
+            if release.number != seen:
+                seen = release.number
+                loaded = load_questions(release.path)
+                await app.state.workers.switch(release)
+                app.state.questions = loaded
+        except KgError as error:  # go on with what we have
+            _log.warning("%s", error)
 
 
 def _take_up(app: FastAPI, release: Release) -> None:
@@ -149,7 +161,9 @@ async def _ready(request: Request) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
-    return problem_response(status, str(getattr(error, "detail", "")), request)
+    response = problem_response(status, str(getattr(error, "detail", "")), request)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
 
 
 def _open_to_all(send: Any) -> Any:

@@ -17,6 +17,7 @@ from api.problems import problem_response
 from kg.answers import Answer, ask, label
 from kg.errors import BadParameter
 from kg.questions import Question, find_question
+from kg.store import Release
 from kg.tables import as_csv, as_json
 
 __all__ = ["router"]
@@ -37,8 +38,11 @@ async def home(request: Request) -> Response:
 @router.get("/questions", summary="The questions there are")
 async def catalogue(request: Request) -> Response:
     """List each question with its text, its parameters and its address."""
-    if _media_type(request, None) == "text/html":
+    media_type = choose(request.headers.get("accept", "*/*"), ["application/json", "text/html"])
+    if media_type == "text/html":
         return await home(request)
+    if media_type is None:
+        return problem_response(406, "The questions come as JSON or HTML.", request)
     base = request.app.state.settings.url
     return JSONResponse(
         {
@@ -75,7 +79,7 @@ async def question(request: Request, name: str) -> Response:
         return problem_response(
             406, "None of the acceptable formats is offered.", request, offered=list(_TYPES.values())
         )
-    values = {key: value for key, value in request.query_params.items() if key not in _CONTROLS}
+    values = _values(request)
     repeated = [key for key in values if len(request.query_params.getlist(key)) > 1]
     if media_type == "text/html" and not any(values.values()):
         return _form(request, asked, values)
@@ -94,32 +98,40 @@ async def question(request: Request, name: str) -> Response:
 
 
 async def _answer(request: Request, asked: Question, values: Mapping[str, str], media_type: str) -> Response:
-    state = request.app.state
+    workers, language = request.app.state.workers, language_of(request)
     evidence = request.query_params.get("evidence", "") in ("true", "1", "yes") or media_type == "text/html"
-    today = datetime.datetime.now(state.zone).date()
-    identity = [
-        state.workers.release.identity,
-        asked.name,
-        sorted(values.items()),
-        media_type,
-        evidence,
-        str(today),
-    ]
-    tag = f'"{hashlib.sha256(repr([*identity, language_of(request)]).encode()).hexdigest()[:32]}"'
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": tag})
-    answer = await ask(asked, values, state.workers, today=today, evidence=evidence)
-    if media_type == "text/html":
-        response: Response = _form(request, asked, values, answer=answer)
-    elif media_type == "text/csv":
-        disposition = {"Content-Disposition": f'attachment; filename="{asked.name}.csv"'}
-        text = as_csv(answer, language_of(request))
-        media = "text/csv; charset=utf-8; header=present"
-        response = Response(text, media_type=media, headers=disposition)
-    else:
-        response = JSONResponse(as_json(answer, state.workers.release, evidence=evidence))
-    response.headers.update({"ETag": tag, "Cache-Control": "public, max-age=60"})
+    today = datetime.datetime.now(request.app.state.zone).date()
+    release: Release = workers.release
+    asking = (release.identity, asked.name, sorted(values.items()), media_type, evidence, today, language)
+    headers = {
+        "Cache-Control": "public, max-age=60",
+        "ETag": f'"{hashlib.sha256(repr(asking).encode()).hexdigest()[:32]}"',
+        "Vary": "Accept, Accept-Profile, Accept-Language",
+        "X-Release": str(release.number),
+    }
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    answer = await ask(asked, values, workers, today=today, evidence=evidence)
+    if workers.release is not release:
+        # Another was taken up between the queries of this answer: ask that one all of them.
+        return await _answer(request, asked, values, media_type)
+    response = _written(request, answer, media_type, evidence=evidence)
+    response.headers.update(headers)
     return response
+
+
+def _written(request: Request, answer: Answer, media_type: str, *, evidence: bool) -> Response:
+    match media_type:
+        case "text/html":
+            return _form(request, answer.question, _values(request), answer=answer)
+        case "text/csv":
+            return Response(
+                as_csv(answer, language_of(request)),
+                media_type="text/csv; charset=utf-8; header=present",
+                headers={"Content-Disposition": f'attachment; filename="{answer.question.name}.csv"'},
+            )
+        case _:
+            return JSONResponse(as_json(answer, request.app.state.workers.release, evidence=evidence))
 
 
 def _form(
@@ -170,9 +182,17 @@ def _form(
         shown=shown,
         others=others,
         today=datetime.datetime.now(request.app.state.zone).date().isoformat(),
-        data_urls={kind: f"/questions/{asked.name}.{kind}?{urlencode(values)}" for kind in ("json", "csv")},
+        data_urls={
+            kind: f"/questions/{asked.name}.{kind}?{urlencode({**values, 'lang': language})}"
+            for kind in ("json", "csv")
+        },
         **_site(request),
     )
+
+
+def _values(request: Request) -> dict[str, str]:
+    """Return what is asked, without what only says how to write the answer."""
+    return {key: value for key, value in request.query_params.items() if key not in _CONTROLS}
 
 
 def _site(request: Request) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Coroutine
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send
@@ -125,7 +126,8 @@ class Sparql:
         return f"{exchange.scope.get('scheme', 'http')}://{host}/sparql"
 
     def _wants_page(self, exchange: Exchange) -> bool:
-        asks_nothing = exchange.method in {"GET", "HEAD"} and not exchange.scope["query_string"]
+        fields = parse_qs(exchange.scope["query_string"], keep_blank_values=True)
+        asks_nothing = exchange.method in {"GET", "HEAD"} and not {b"query", b"update"} & fields.keys()
         return asks_nothing and choose(exchange.accept, [*GRAPHS, "text/html"]) == "text/html"
 
 

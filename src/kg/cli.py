@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import enum
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +39,13 @@ Content = Annotated[
     Path | None, typer.Option(help="Folder that holds ontology/, shapes/, queries/ and data/.")
 ]
 Home = Annotated[Path | None, typer.Option(help="Folder that holds the Releases.")]
+
+
+class Language(enum.StrEnum):
+    """The languages that everything is said in."""
+
+    nl = "nl"
+    en = "en"
 
 
 class _Plain:
@@ -114,7 +123,7 @@ def ask_command(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="The question's name, such as funding-for-age-and-region.")],
     format: Annotated[str, typer.Option(help="table, json or csv.")] = "table",  # noqa: A002  the flag's name
-    lang: Annotated[str, typer.Option(help="nl or en.")] = "nl",
+    lang: Annotated[Language, typer.Option(help="The language of names.")] = Language.nl,
     home: Home = None,
 ) -> None:
     """Ask a question; its parameters are options: --age-from 12 --age-to 14 --region Drechtsteden."""
@@ -124,7 +133,7 @@ def ask_command(
     values = _options(context.args)
     asker = LocalAsker(open_read_only(release))
     answer: Answer = asyncio.run(ask(asked, values, asker, today=datetime.date.today()))
-    tables.write(answer, release, format=format, language=lang, out=sys.stdout)
+    tables.write(answer, release, format=format, language=lang.value, out=sys.stdout)
 
 
 @app.command()
@@ -138,7 +147,10 @@ def query(
 ) -> None:
     """Run any SPARQL query over the Release in service."""
     settings = Settings.from_environment(home=home)
-    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise KgError(f"{file} is not UTF-8 at byte {error.start}. Save it as UTF-8.") from None
     inspect(text)
     result = open_read_only(current_release(settings.home)).query(text)
     write(result, _form(result, format), sys.stdout.buffer)
@@ -171,13 +183,19 @@ def _form(result: Result, name: str | None) -> Form:
 def _options(arguments: list[str]) -> dict[str, str]:
     """Read `--age-from 12 --region=Drechtsteden` as {ageFrom: 12, region: Drechtsteden}."""
     values: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
+    rest = deque(arguments)
+    while rest:
+        argument = rest.popleft()
         if not argument.startswith("--"):
             raise KgError(f"{argument!r} stands alone. Write --name value; quote a value with spaces.")
         name, equals, value = argument[2:].partition("=")
+        if not equals and rest and not rest[0].startswith("--"):
+            value = rest.popleft()
         head, *tail = name.split("-")
-        values[head + "".join(part.capitalize() for part in tail)] = value if equals else next(rest, "")
+        parameter = head + "".join(part.capitalize() for part in tail)
+        if parameter in values:
+            raise KgError(f"{parameter} is given more than once.")
+        values[parameter] = value
     return values
 
 
@@ -199,7 +217,7 @@ def main() -> None:
             print(f"  {candidate['label']} ({candidate['en']})  <{candidate['iri']}>", file=sys.stderr)
         sys.exit(1)
     except QueryError as error:
-        place = f" (line {error.line}, column {error.column})" if error.line else ""
+        place = f" (line {error.line}, column {error.column})" if error.line and ":" not in str(error) else ""
         print(f"{error}{place} {error.hint}".rstrip(), file=sys.stderr)
         sys.exit(1)
     except (KgError, OSError) as error:

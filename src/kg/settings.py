@@ -5,6 +5,7 @@ Every setting is a variable `KG_<NAME>`; docs/settings.md explains each.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,8 +72,8 @@ class Settings:
             "workers",
             "body_limit_mb",
         ):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be more than 0.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be a number above 0.")
         if self.queue < 0:
             raise SettingsError(f"KG_QUEUE={self.queue} must be 0 or more.")
         if not 0 <= self.port <= 65535:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -150,7 +151,8 @@ def _csv_value(value: Any) -> str:
 
 def _safe(text: str) -> str:
     # A spreadsheet runs a cell that starts so: https://owasp.org/www-community/attacks/CSV_Injection
-    return f"'{text}" if text.startswith(("=", "+", "@", "\t", "\r")) else text
+    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not re.fullmatch(r"-?[0-9.]+", text)
+    return f"'{text}" if formula else text
 
 
 def ordered(row: dict[str, Any], answer: Answer) -> list[str]:
@@ -187,7 +189,7 @@ def _write_rows(answer: Answer, rows: list[dict[str, Any]], language: str, conso
         for column in answer.question.columns:
             shown = "; ".join(text for text, _ in cell(answer, column, row, language))
             if shown and column.name != "passages":
-                unit = f" ({column.unit})" if column.unit else ""
+                unit = f" ({column.unit})" if column.unit and language == "en" else ""
                 table.add_row(Text(column.label[language] + unit), Text(shown))
         for iri in ordered(row, answer):
             passage = answer.evidence[iri]

@@ -100,13 +100,13 @@ class Workers:
             zygote = await start_zygote(release, self._settings.memory_limit_mb)
             past, self._zygotes = self._zygotes, [*self._zygotes, zygote]
             self.release = release
+            for worker in self._idle:  # nobody is to get one of the old Release any more
+                worker.kill()
+            self._idle.clear()
             try:
                 await self._fill()
             finally:
                 self._short.set()
-        for worker in [worker for worker in self._idle if worker.zygote is not zygote]:
-            self._idle.remove(worker)
-            worker.kill()
         if past:
             self._spawn(self._retire(past[-1]))
 
