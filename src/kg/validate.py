@@ -121,11 +121,8 @@ def _problem(report: rdflib.Graph, result: rdflib.term.Node, path: Path) -> Prob
     focus = report.value(result, SH.focusNode)
     on = report.value(result, SH.resultPath)
     value = report.value(result, SH.value)
-    rule = report.value(result, SH.sourceConstraint) or report.value(result, SH.sourceShape)
-    # A SPARQL constraint is about the graph, and its value is the node that offends.
-    node = value if report.value(result, SH.sourceConstraint) else focus
     predicate = str(on) if isinstance(on, rdflib.URIRef) else None
-    line = line_of(path, str(node), predicate, None if value is None else str(value))
+    line = line_of(path, str(focus), predicate, None if value is None else str(value))
     about = [compact(str(focus))]
     about += [compact(predicate)] if predicate else []
     about += (
@@ -135,9 +132,8 @@ def _problem(report: rdflib.Graph, result: rdflib.term.Node, path: Path) -> Prob
     )
     severity = _SEVERITY.get(str(report.value(result, SH.resultSeverity)), "violation")
     message = str(report.value(result, SH.resultMessage))
-    shape = report.value(result, SH.sourceShape)
-    rule_name = compact(str(rule if isinstance(rule, rdflib.URIRef) else shape))
-    return Problem(path, line, message, f"{' '.join(about)} (rule {rule_name})", severity=severity)
+    rule = compact(str(report.value(result, SH.sourceShape)))
+    return Problem(path, line, message, f"{' '.join(about)} (rule {rule})", severity=severity)
 
 
 def _graph(quads: Iterable[Quad]) -> rdflib.Graph:
