@@ -39,17 +39,10 @@ clean: ## forget what was set up and built here
 	@rm -rf .venv var
 
 # A set-up is a file that is newer than the lock it was made from.
-.venv/serve: .ci/serve.lock pyproject.toml
+.venv/%: .ci/%.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "setting up the service"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/serve.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	@touch $@
-
-.venv/test: .ci/test.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "setting up the tests"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/test.lock
+	@echo "setting up what '$*' needs"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 

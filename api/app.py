@@ -26,7 +26,8 @@ from api.pages import page, site
 from api.problems import problem_response, problem_response_for
 from api.sparql import CORS, Page, Sparql
 from kg.errors import KgError
-from kg.questions import library_query, load_questions
+from kg.parameters import library_query
+from kg.questions import load_questions
 from kg.settings import Settings
 from kg.store import Release, current_release
 from kg.workers import Workers

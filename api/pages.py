@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.negotiation import choose_language
+from kg.answers import label
 from kg.settings import Settings
 from kg.store import Release
 from kg.tables import cell, citation, ordered
@@ -35,7 +36,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.globals.update(cell=cell, citation=citation, ordered=ordered)
+_TEMPLATES.globals.update(cell=cell, citation=citation, name_of=label, ordered=ordered)
 
 TEXT: dict[str, dict[str, str]] = {
     "nl": {

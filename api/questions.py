@@ -145,32 +145,7 @@ def _form(
 ) -> Response:
     """The question's page: the form, and below it the answer or what is wrong."""
     language = language_of(request)
-
-    def link(name: str, iri: str) -> str:
-        return f"/questions/{asked.name}?{urlencode({**values, name: iri, 'lang': language})}"
-
-    shown: dict[str, str] = {}
-    others: list[dict[str, str]] = []
-    if answer:
-        shown = {
-            name: label(answer.labels, term["value"], language) for name, term in answer.parameters.items()
-        }
-        others = [
-            {
-                "url": link(name, iri),
-                "label": label(answer.labels, iri, language),
-                "kind": label(answer.labels, kind, language),
-            }
-            for name, things in answer.others.items()
-            for iri, kind in things
-        ]
-    problem = error and {
-        "name": error.name,
-        "text": error.text[language],
-        "candidates": [
-            {**one, "kind": one[language], "url": link(error.name, one["iri"])} for one in error.candidates
-        ],
-    }
+    asking = {**values, "lang": language}
     return page(
         request,
         "question.html",
@@ -178,16 +153,38 @@ def _form(
         question=asked,
         values=values,
         answer=answer,
-        error=problem,
-        shown=shown,
-        others=others,
+        others=_others(answer, asking) if answer else [],
+        error=_wrong(error, asked, asking) if error else None,
         today=datetime.datetime.now(request.app.state.zone).date().isoformat(),
-        data_urls={
-            kind: f"/questions/{asked.name}.{kind}?{urlencode({**values, 'lang': language})}"
-            for kind in ("json", "csv")
-        },
+        data_urls={kind: f"/questions/{asked.name}.{kind}?{urlencode(asking)}" for kind in ("json", "csv")},
         **_site(request),
     )
+
+
+def _others(answer: Answer, asking: Mapping[str, str]) -> list[dict[str, str]]:
+    """What else a name could have meant, each as a link that asks about it."""
+    return [
+        {
+            "url": _link(answer.question, {**asking, name: iri}),
+            "label": label(answer.labels, iri, asking["lang"]),
+            "kind": label(answer.labels, kind, asking["lang"]),
+        }
+        for name, things in answer.others.items()
+        for iri, kind in things
+    ]
+
+
+def _wrong(error: BadParameter, asked: Question, asking: Mapping[str, str]) -> dict[str, Any]:
+    """What is wrong, in the page's language, with a link for each candidate."""
+    candidates = [
+        {**one, "kind": one[asking["lang"]], "url": _link(asked, {**asking, error.name: one["iri"]})}
+        for one in error.candidates
+    ]
+    return {"name": error.name, "text": error.text[asking["lang"]], "candidates": candidates}
+
+
+def _link(asked: Question, asking: Mapping[str, str]) -> str:
+    return f"/questions/{asked.name}?{urlencode(asking)}"
 
 
 def _values(request: Request) -> dict[str, str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kg.questions import Asker, Column, Question, Row, Term, library_query, resolve
-from kg.store import NamedNode
+from kg.parameters import Asker, library_query, resolve
+from kg.questions import Column, Question
+from kg.store import NamedNode, Row, Term
 
 __all__ = ["Answer", "ask", "label"]
 

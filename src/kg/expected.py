@@ -15,7 +15,8 @@ from typing import Any
 from kg.answers import Answer, ask
 from kg.errors import Problem, QuestionError
 from kg.namespaces import compact
-from kg.questions import Asker, Case, Question
+from kg.parameters import Asker
+from kg.questions import Case, Question
 
 __all__ = ["case_rows", "wrong_answers"]
 

@@ -60,7 +60,9 @@ __all__ = [
     "QueryTriples",
     "RdfFormat",
     "Release",
+    "Row",
     "Store",
+    "Term",
     "Triple",
     "Variable",
     "current_release",
@@ -72,6 +74,10 @@ __all__ = [
     "serialize",
     "to_term",
 ]
+
+# A term, and a solution, as SPARQL results in JSON write them: type, value, and datatype or xml:lang.
+Term = dict[str, str]
+Row = dict[str, Term]
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def open_in_memory(release: Release) -> Store:
     return memory
 
 
-def to_term(term: Mapping[str, str]) -> NamedNode | Literal:
+def to_term(term: Term) -> NamedNode | Literal:
     """Return the engine's term for one written as in SPARQL results in JSON.
 
     >>> to_term({"type": "uri", "value": "urn:a"})
@@ -146,14 +152,12 @@ class LocalAsker:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def rows(
-        self, query: str, bindings: Mapping[str, Mapping[str, str]]
-    ) -> list[dict[str, dict[str, str]]]:
+    async def rows(self, query: str, bindings: Mapping[str, Term]) -> list[Row]:
         """Return the solutions of a SELECT as SPARQL results in JSON write them."""
         terms: dict[Variable, NamedNode | BlankNode | Literal | Triple] = {
             Variable(name): to_term(term) for name, term in bindings.items()
         }
         solutions = cast(QuerySolutions, self._store.query(query, substitutions=terms))
         written = solutions.serialize(format=QueryResultsFormat.JSON)
-        rows: list[dict[str, dict[str, str]]] = json.loads(written or b"{}")["results"]["bindings"]
+        rows: list[Row] = json.loads(written or b"{}")["results"]["bindings"]
         return rows

@@ -26,13 +26,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from kg.results import GRAPHS, ROWS, Result, kind_of, write
-from kg.store import Literal, NamedNode, Store, Variable
+from kg.store import NamedNode, Store, Term, Variable, to_term
 
-__all__ = ["HEADER", "Job", "Row", "Term", "frame", "serve"]
+__all__ = ["HEADER", "Job", "frame", "serve"]
 
 # As in SPARQL results JSON: a term by `type`, `value`, `datatype`, `xml:lang`; a row by variable.
-Term = dict[str, str]
-Row = dict[str, Term]
 
 HEADER = struct.Struct("!cI")
 # The engine hands over 8 KiB at a time; after the first piece fewer, larger ones cost less.
@@ -151,22 +149,8 @@ def _ask(store: Store, job: Job) -> Result:
         job.query,
         default_graph=[NamedNode(iri) for iri in job.default_graphs or []] if given else None,
         named_graphs=[NamedNode(iri) for iri in job.named_graphs or []] if given else None,
-        substitutions={Variable(name): _term(value) for name, value in job.bindings.items()},
+        substitutions={Variable(name): to_term(value) for name, value in job.bindings.items()},
     )
-
-
-def _term(value: Term) -> NamedNode | Literal:
-    """Return the term of a binding in SPARQL results JSON.
-
-    >>> print(_term({"type": "literal", "value": "Leiden", "xml:lang": "nl"}))
-    "Leiden"@nl
-    """
-    if value["type"] == "uri":
-        return NamedNode(value["value"])
-    if "xml:lang" in value:
-        return Literal(value["value"], language=value["xml:lang"])
-    datatype = value.get("datatype")
-    return Literal(value["value"], datatype=NamedNode(datatype) if datatype else None)
 
 
 def _malformed(message: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from typing import Any, Self
 from kg.errors import QueryError, TimeLimit, TooBusy
 from kg.processes import WorkerProcess, ZygoteProcess, start_zygote
 from kg.settings import Settings
-from kg.store import Release
-from kg.worker import Job, Row, Term
+from kg.store import Release, Row, Term
+from kg.worker import Job
 
 __all__ = ["Answer", "Job", "Workers"]
 

@@ -1,4 +1,4 @@
-"""Descriptions are in our own words: none repeats a run of its source. Reads the documents, where they are given."""
+"""Descriptions are in our own words: none repeats a run of its source, where the documents are given."""
 
 from __future__ import annotations
 
