@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from kg.counts import count
 from kg.errors import BuildError, NoRelease, Problem
 from kg.expected import wrong_answers
 from kg.hygiene import find_offenders
@@ -189,7 +190,13 @@ def _manifest(checked: Checked) -> dict[str, Any]:
         json.dumps([{iri: graph["hash"] for iri, graph in graphs.items()}, asked], sort_keys=True).encode()
     ).hexdigest()
     default = sum(1 for _ in checked.store.quads_for_pattern(None, None, None, DefaultGraph()))
-    return {"identity": f"sha256:{identity}", "triples": default, "graphs": graphs, "questions": asked}
+    return {
+        "identity": f"sha256:{identity}",
+        "triples": default,
+        "counts": count(checked.store, {iri: graph["triples"] for iri, graph in graphs.items()}),
+        "graphs": graphs,
+        "questions": asked,
+    }
 
 
 def _hash(quads: list[Quad]) -> str:

@@ -83,6 +83,17 @@ def test_warm_and_fresh_checks_find_the_same(small: Path, tmp_path: Path, edit: 
     assert any("dct:publisher" in problem.message for problem in warm.value.problems)
 
 
+def test_manifest_counts_passages_things_and_statements(small: Path, tmp_path: Path) -> None:
+    counts = publish(small, tmp_path / "home", Quiet())[0].manifest["counts"]
+    assert counts["passages"] == sum(
+        "a tp:Passage" in path.read_text("utf-8") for path in small.glob("data/ttl/report/*.ttl")
+    )
+    assert counts["things"]["tp:DevelopmentFund"] == 1
+    assert not {"stated", "reference", "inferred", "ontology", "shapes"} - counts["statements"].keys()
+    graphs = publish(small, tmp_path / "home", Quiet())[0].manifest["graphs"]
+    assert sum(counts["statements"].values()) == sum(graph["triples"] for graph in graphs.values())
+
+
 def test_default_graph_holds_each_triple_once_and_no_shape(small: Path, tmp_path: Path) -> None:
     release, _, _ = publish(small, tmp_path / "home", Quiet())
     store = open_read_only(release)
