@@ -1,6 +1,6 @@
-"""Pick what a client likes best of what we offer, by its Accept and Accept-Language headers.
+"""What a client likes best of what we offer, and what it has already, by its request headers.
 
-Source: https://www.rfc-editor.org/rfc/rfc9110#name-accept
+Source: https://www.rfc-editor.org/rfc/rfc9110#name-accept and #name-if-none-match
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["choose", "choose_language", "is_open"]
+__all__ = ["choose", "choose_language", "has_already", "is_open"]
 
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 
@@ -90,3 +90,15 @@ def _range(text: str) -> _Range | None:
         if name.strip() == "q":
             return _Range(main, sub, float(value)) if _QUALITY.fullmatch(value.strip()) else None
     return _Range(main, sub, 1.0)
+
+
+def has_already(if_none_match: str | None, etag: str | None) -> bool:
+    """Whether the client holds what this ETag names.
+
+    >>> has_already('W/"a", "b"', '"b"'), has_already("*", '"b"'), has_already(None, '"b"')
+    (True, True, False)
+    """
+    if if_none_match is None or etag is None:
+        return False
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return etag in known or "*" in known

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.negotiation import choose
+from api.negotiation import choose, has_already
 from api.pages import language_of, page, site
 from api.problems import problem_response
 from kg.answers import Answer, ask, label
@@ -109,7 +109,7 @@ async def _answer(request: Request, asked: Question, values: Mapping[str, str], 
         "Vary": "Accept, Accept-Profile, Accept-Language",
         "X-Release": str(release.number),
     }
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if has_already(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     answer = await ask(asked, values, workers, today=today, evidence=evidence)
     if workers.release is not release:

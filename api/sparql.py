@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send
-from api.negotiation import choose
+from api.negotiation import choose, has_already
 from api.problems import MethodNotAllowed, Reply, problem
 from api.protocol import Question, read
 from kg.errors import KgError, NotAcceptable, QueryError, TooLarge
@@ -86,7 +86,7 @@ class Sparql:
         verdict = await _inspected(query)
         job = _job(question, query, verdict)
         headers = {"X-Query-Id": query_id, **_caching(self._workers.release, job, verdict)}
-        if _matches(exchange.headers.get("if-none-match"), headers.get("ETag")):
+        if has_already(exchange.headers.get("if-none-match"), headers.get("ETag")):
             return await exchange.reply(Reply(304, headers))
         async with self._workers.run(job) as answer:
             # The Release may have changed while this waited for a worker.
@@ -114,7 +114,7 @@ class Sparql:
         form, release = GRAPHS[media_type], self._workers.release
         url = self._url(exchange)
         headers = _validators(release, [url, form.media_type]) | {"Content-Type": _labelled(form.media_type)}
-        if _matches(exchange.headers.get("if-none-match"), headers["ETag"]):
+        if has_already(exchange.headers.get("if-none-match"), headers["ETag"]):
             return Reply(304, headers)
         return Reply(200, headers, service_description(release, url, form))
 
@@ -190,18 +190,6 @@ def _validators(release: Release, parts: list[object]) -> dict[str, str]:
         "ETag": f'"{digest}"',
         "Cache-Control": f"public, max-age={_MAX_AGE_S}",
     }
-
-
-def _matches(if_none_match: str | None, etag: str | None) -> bool:
-    """Whether the client has this already.
-
-    >>> _matches('W/"a", "b"', '"b"'), _matches("*", '"b"'), _matches(None, '"b"')
-    (True, True, False)
-    """
-    if if_none_match is None or etag is None:
-        return False
-    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return etag in known or "*" in known
 
 
 def _labelled(media_type: str) -> str:
