@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from kg.errors import QueryError, TimeLimit, TooBusy
@@ -207,10 +208,10 @@ class Workers:
         zygote = self._zygotes[-1]
         while len(zygote.workers) < self._settings.workers:
             worker = await zygote.fork()
-            worker.ended.add_done_callback(lambda _, worker=worker: self._missed(worker))  # type: ignore[misc]
+            worker.ended.add_done_callback(partial(self._missed, worker))
             self._give_back(worker)
 
-    def _missed(self, worker: WorkerProcess) -> None:
+    def _missed(self, worker: WorkerProcess, _: object) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
         self._short.set()
