@@ -85,6 +85,7 @@ _CODES = (
     "qualification-kind",
     "recommendation-kind",
     "recruitment-step",
+    "ref-area",
     "ref-period",
     "role",
     "school-year",
