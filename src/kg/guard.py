@@ -3,7 +3,7 @@
 The engine's grammar has no word boundaries (`service:x {}` and `trueSERVICE<x>{}` call out) and
 reads codepoint escapes only in strings and IRIs, while the standard decodes them everywhere. So a
 query is read both ways and must be allowed in both. What the two could lex differently is refused.
-Source: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
+Source: https://www.w3.org/TR/sparql11-query/#grammar
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kg.errors import MalformedQuery, QueryError, RefusedQuery, TooLarge
+from kg.lexer import Token, decoded, place, tokens
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_OF_A_KIND", "MAX_TOKENS", "Verdict", "inspect"]
 
@@ -24,27 +25,6 @@ MAX_OF_A_KIND = 1_000
 # Without the rows of VALUES, which cost the parser nothing.
 MAX_TOKENS = 20_000
 
-# Names reach further than the standard's: a sign that no name may hold ends the parse anyway.
-_NAME = r"A-Za-z0-9_\u00B7-\U0010FFFF"
-_LOCAL = rf"(?:[{_NAME}:\-]|%[0-9A-Fa-f]{{2}}|\\[_~.\-!$&'()*+,;=/?\#@%])"
-_ESCAPE = r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})"
-_TOKEN = re.compile(
-    rf"""
-      (?P<skip>   [ \t\r\n]++ | \#[^\r\n]*+ )
-    | (?P<iri>    <(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+> )
-    | (?P<string> \"\"\"(?:"{{0,2}}(?:[^"\\]|\\.))*+\"\"\" | '''(?:'{{0,2}}(?:[^'\\]|\\.))*+'''
-                | (?!\"\"\"|''')(?:"(?:[^"\\\r\n]|\\.)*+" | '(?:[^'\\\r\n]|\\.)*+') )
-    | (?P<torn>   ["'] )
-    | (?P<var>    [?$][{_NAME}]++ )
-    | (?P<pname>  (?:_|[A-Za-z\u00B7-\U0010FFFF](?:[.]{{0,9}}[{_NAME}\-]){{0,250}}+)?:
-                  (?:(?!-){_LOCAL}(?:[.]*{_LOCAL})*+)? )
-    | (?P<lang>   @[A-Za-z]++(?:-{{1,2}}[A-Za-z0-9]++)*+ )
-    | (?P<number> (?:[0-9]++(?:[.][0-9]*+)?|[.][0-9]++)(?:[eE][+-]?[0-9]++)? )
-    | (?P<word>   [A-Za-z_\u00B7-\U0010FFFF][{_NAME}\-]*+ )
-    | (?P<sign>   \|\| | && | \^\^ | . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY"}
 # By their end, since `ORDER BYRAND()` works too.
@@ -73,13 +53,6 @@ class Verdict:
     volatile: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-
-
 def inspect(query: str) -> Verdict:
     """Return the verdict on an allowed query; syntax is the engine's to judge.
 
@@ -98,18 +71,13 @@ def inspect(query: str) -> Verdict:
         raise TooLarge(f"The query is longer than {MAX_BYTES:,} bytes.", hint="Send it in parts.")
     verdict = _Reading(query).verdict()
     if "\\u" in query or "\\U" in query:
-        decoded = _Reading(re.sub(_ESCAPE, _decoded, query)).verdict()
-        if decoded.query_form != verdict.query_form:
+        other = _Reading(decoded(query)).verdict()
+        if other.query_form != verdict.query_form:
             raise RefusedQuery(
                 "Codepoint escapes make this query mean two things.",
                 hint="Write keywords and punctuation as they are.",
             )
     return verdict
-
-
-def _decoded(escape: re.Match[str]) -> str:
-    codepoint = int(escape[1] or escape[2], 16)
-    return chr(codepoint) if codepoint <= 0x10FFFF else escape[0]
 
 
 class _Reading:
@@ -125,7 +93,7 @@ class _Reading:
         # The depth at which a VALUES block's rows stand, once its brace is open.
         self._rows_at: int | None = None
         self._values = False
-        self._before = self._last = _Token("sign", "", 0)
+        self._before = self._last = Token("sign", "", 0)
 
     def verdict(self) -> Verdict:
         for token in self._tokens():
@@ -133,15 +101,13 @@ class _Reading:
             self._before, self._last = self._last, token
         return Verdict(self._form, self._volatile)
 
-    def _tokens(self) -> Iterator[_Token]:
-        for match in _TOKEN.finditer(self._text):
-            kind = match.lastgroup or "sign"
-            if kind != "skip":
-                if self._rows_at is None:
-                    self._count("token", match.start(), MAX_TOKENS)
-                yield _Token(kind, match[0], match.start())
+    def _tokens(self) -> Iterator[Token]:
+        for token in tokens(self._text):
+            if self._rows_at is None:
+                self._count("token", token.start, MAX_TOKENS)
+            yield token
 
-    def _word(self, token: _Token) -> None:
+    def _word(self, token: Token) -> None:
         word = token.text.upper()
         if "SERVICE" in word:
             raise self._refused(token, "SERVICE", "this endpoint calls no other endpoint.")
@@ -154,7 +120,7 @@ class _Reading:
         self._values = word == "VALUES"
         self._volatile = self._volatile or word.endswith(_VOLATILE)
 
-    def _sign(self, token: _Token) -> None:
+    def _sign(self, token: Token) -> None:
         sign = token.text
         if sign == "{":
             self._calls_out()
@@ -180,7 +146,7 @@ class _Reading:
         if "SERVICE" in last.text.partition(":")[0].upper():
             raise self._refused(last, "SERVICE", "this endpoint calls no other endpoint.")
 
-    def _iri(self, token: _Token) -> None:
+    def _iri(self, token: Token) -> None:
         iri = token.text[1:-1]
         if self._less_than(iri):
             raise self._refused(token, "<", "this can be read as an IRI and as less-than.")
@@ -199,7 +165,7 @@ class _Reading:
         inside = self._open[-1:] == ["("] and self._rows_at is None
         return operand and inside and bool(re.search("[#')]", iri)) and not re.match("[a-z]+://", iri)
 
-    def _pname(self, token: _Token) -> None:
+    def _pname(self, token: Token) -> None:
         prefix, colon, local = token.text.partition(":")
         if self._names_source() and prefix + colon in self._prefixes:
             self._source(token, self._prefixes[prefix + colon] + local)
@@ -208,18 +174,18 @@ class _Reading:
         last = self._last.text.upper()
         return last == "FROM" or (last == "NAMED" and self._before.text.upper() == "FROM")
 
-    def _source(self, token: _Token, iri: str) -> None:
+    def _source(self, token: Token, iri: str) -> None:
         scheme = re.match("([A-Za-z][A-Za-z0-9+.-]*):", iri)
         if scheme and scheme[1].lower() not in {"http", "https", "urn"}:
             raise self._refused(token, f"<{iri}>", "a graph here is named by an http, https or urn IRI.")
 
-    def _var(self, _: _Token) -> None:
+    def _var(self, _: Token) -> None:
         """A variable is always allowed; so are a string, a language tag and a number."""
 
     _string = _lang = _number = _var
 
-    def _torn(self, token: _Token) -> None:
-        line, column = self._place(token.start)
+    def _torn(self, token: Token) -> None:
+        line, column = place(self._text, token.start)
         raise MalformedQuery(f"The string at {line}:{column} has no end.", line=line, column=column)
 
     def _count(self, kind: str, start: int, bound: int = MAX_OF_A_KIND) -> None:
@@ -228,19 +194,14 @@ class _Reading:
             raise self._too_large(start, f"more than {bound:,} of {kind!r}")
 
     def _too_large(self, start: int, what: str) -> QueryError:
-        line, column = self._place(start)
+        line, column = place(self._text, start)
         message = f"The query has {what} at {line}:{column}."
         return TooLarge(message, hint="Ask in parts.", line=line, column=column)
 
-    def _refused(self, token: _Token, what: str, why: str) -> QueryError:
-        line, column = self._place(token.start)
+    def _refused(self, token: Token, what: str, why: str) -> QueryError:
+        line, column = place(self._text, token.start)
         hint = _HINTS.get(what, "")
         return RefusedQuery(f"{what} at {line}:{column}: {why}", hint=hint, line=line, column=column)
-
-    def _place(self, start: int) -> tuple[int, int]:
-        """Return line and column, from 1, of an offset."""
-        before = self._text[:start]
-        return before.count("\n") + 1, start - (before.rfind("\n") + 1) + 1
 
 
 _HINTS = {
