@@ -53,7 +53,7 @@ def main() -> None:
 
 def chosen(parts: tuple[str, ...]) -> list[Quad]:
     """Return the ontology without its code lists, and the data of the folders or files named."""
-    files = load(ROOT).files
+    files = load(ROOT).graphs
     return [
         quad
         for file in files

@@ -20,6 +20,7 @@ from kg import tables
 from kg.answers import Answer, ask
 from kg.errors import BadParameter, BuildError, KgError, QueryError
 from kg.guard import inspect
+from kg.load import load
 from kg.publish import check, publish
 from kg.questions import find_question, load_questions
 from kg.results import GRAPHS, ROWS, Form, Result, kind_of, write
@@ -102,18 +103,32 @@ def check_command(
     """Do all of a build but publish: are the files right?"""
     settings = Settings.from_environment(content=content, home=home)
     with _steps() as steps:
-        checked = check(settings.content, steps, cache=None if fresh else settings.home / "cache")
+        steps.step("load")
+        content_read = load(settings.content)
+        checked = check(content_read, steps, cache=None if fresh else settings.home / "cache")
     _warn(checked.warnings)
-    graphs = len(checked.content.files)
+    graphs = len(checked.content.graphs)
     print(f"{graphs} files are right; {len(checked.inferred)} statements follow from them.")
 
 
 @app.command()
-def build(content: Content = None, home: Home = None) -> None:
+def build(
+    content: Content = None,
+    home: Home = None,
+    files_win: Annotated[
+        bool, typer.Option(help="Where a graph changed online and in its file, take the file.")
+    ] = False,
+) -> None:
     """Check the files and make them the Release in service."""
     settings = Settings.from_environment(content=content, home=home)
     with _steps() as steps:
-        release, new, warnings = publish(settings.content, settings.home, steps)
+        release, new, warnings = publish(
+            settings.content,
+            settings.home,
+            steps,
+            default_graph=settings.default_graph,
+            files_win=files_win,
+        )
     _warn(warnings)
     print(f"Release {release.number} {'is in service' if new else 'already says all this: nothing new'}.")
 

@@ -3,7 +3,8 @@
     KgError
     ├── SettingsError        a setting can't be used as it is
     ├── BuildError           the content can't become a Release; carries the problems found
-    ├── NoRelease            nothing has been built yet, or the Release is gone
+    ├── NoRelease            nothing has been built yet, or there is no such Release
+    │   └── ReleaseGone      there was, and it has been forgotten
     ├── QuestionError
     │   ├── UnknownQuestion  no question of that name
     │   └── BadParameter     a value that can't be used; carries the candidates
@@ -37,6 +38,7 @@ __all__ = [
     "QueryError",
     "QuestionError",
     "RefusedQuery",
+    "ReleaseGone",
     "SettingsError",
     "TimeLimit",
     "TooBusy",
@@ -46,11 +48,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in the content: where, what, and what to write instead."""
+    """One thing that is wrong in the content: where, what, and what to write instead.
 
-    path: Path
+    `path` is the IRI of its graph where no file says it: what was written online.
+    """
+
+    path: Path | str
     line: int | None
     message: str
     hint: str = ""
@@ -75,12 +80,16 @@ class BuildError(KgError):
     """The content can't become a Release."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(problems, key=lambda p: (p.path, p.line or 0, p.message))
+        self.problems = sorted(problems, key=lambda p: (str(p.path), p.line or 0, p.message))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class NoRelease(KgError):
-    """Nothing has been built yet, or the Release asked for is gone."""
+    """Nothing has been built yet, or there is no such Release."""
+
+
+class ReleaseGone(NoRelease):
+    """The Release was there, and has been forgotten."""
 
 
 class QuestionError(KgError):

@@ -11,9 +11,8 @@ from typing import cast
 
 from kg.errors import BuildError, Problem
 from kg.header import read_header
-from kg.load import Content
+from kg.load import Content, ContentGraph
 from kg.namespaces import compact
-from kg.positions import line_of
 from kg.store import NamedNode, QuerySolutions, Store, Variable
 
 __all__ = ["find_offenders"]
@@ -24,7 +23,7 @@ def find_offenders(content: Content, store: Store) -> list[Problem]:
 
     Raises: BuildError when a query isn't SPARQL.
     """
-    files = {file.graph: file.path for file in content.files}
+    graphs = {graph.graph: graph for graph in content.graphs}
     problems = []
     for path in sorted((content.root / "queries" / "hygiene").glob("*.rq")):
         advice = str(read_header(path).get("summary", ""))
@@ -34,11 +33,16 @@ def find_offenders(content: Content, store: Store) -> list[Problem]:
             raise BuildError([Problem(path, None, f"The query isn't SPARQL: {error}.", "Mend it.")]) from None
         names_graph = Variable("graph") in rows.variables
         for row in rows:
-            file = files.get(row["graph"]) if names_graph else None
-            problems.append(_problem(path, file, row["subject"], row["message"].value, advice))
+            graph = graphs.get(row["graph"]) if names_graph else None
+            problems.append(_problem(path, graph, row["subject"], row["message"].value, advice))
     return problems
 
 
-def _problem(query: Path, file: Path | None, subject: NamedNode, message: str, advice: str) -> Problem:
-    line = (line_of(file, subject.value) or line_of(file, None, obj=subject)) if file else None
-    return Problem(file or query, line, message, f"{compact(subject.value)} ({query.stem}: {advice})")
+def _problem(
+    query: Path, graph: ContentGraph | None, subject: NamedNode, message: str, advice: str
+) -> Problem:
+    hint = f"{compact(subject.value)} ({query.stem}: {advice})"
+    if graph is None:
+        return Problem(query, None, message, hint)
+    line = graph.line(subject.value) or graph.line(None, obj=subject)
+    return Problem(graph.place, line, message, hint)

@@ -20,9 +20,26 @@ from pathlib import Path
 from kg.errors import Problem
 from kg.namespaces import DEF, PREFIXES, compact, graph_iri
 from kg.positions import line_of
-from kg.store import BlankNode, NamedNode, Quad, RdfFormat, parse
+from kg.store import (
+    BlankNode,
+    CanonicalizationAlgorithm,
+    Dataset,
+    DefaultGraph,
+    NamedNode,
+    Quad,
+    RdfFormat,
+    parse,
+)
 
-__all__ = ["FOLDERS", "Content", "ContentFile", "load"]
+__all__ = [
+    "FOLDERS",
+    "Content",
+    "ContentGraph",
+    "folder_of",
+    "held_to_ontology",
+    "load",
+    "statements_hash",
+]
 
 # folder -> what precedes the file's path in its graph IRI
 FOLDERS = {"ontology": "ontology/", "shapes": "shapes/", "data/ttl": ""}
@@ -32,26 +49,38 @@ _BASE_LINE = re.compile(r"\s*@base\s+<([^>]*)>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class ContentFile:
-    """One Turtle file: its place, its graph, what it says, and the hash of its text."""
+class ContentGraph:
+    """One graph as it was written: in a file, or online, when `path` is None; `hash` is of its statements."""
 
-    path: Path
+    path: Path | None
     folder: str
-    graph: NamedNode
+    graph: NamedNode | DefaultGraph
     quads: list[Quad]
     hash: str
+
+    @property
+    def place(self) -> Path | str:
+        """Where a reader finds it: the file, or else the graph's IRI."""
+        return self.path or str(self.graph)
+
+    def line(self, subject: str | None, predicate: str | None = None, obj: object = None) -> int | None:
+        """Return the line of a statement in the file, where there is one."""
+        return line_of(self.path, subject, predicate, obj) if self.path else None
 
 
 @dataclass(frozen=True)
 class Content:
-    """All files of a dataset, by folder, and the problems met in reading them."""
+    """All that is written of a dataset, by folder, and the problems met in reading it.
+
+    `root` also holds the rules and the queries that a build runs over it.
+    """
 
     root: Path
-    files: list[ContentFile]
+    graphs: list[ContentGraph]
     problems: list[Problem]
 
-    def of(self, *folders: str) -> Iterator[ContentFile]:
-        return (file for file in self.files if file.folder in folders)
+    def of(self, *folders: str) -> Iterator[ContentGraph]:
+        return (graph for graph in self.graphs if graph.folder in folders)
 
 
 def load(root: Path) -> Content:
@@ -59,24 +88,50 @@ def load(root: Path) -> Content:
 
     Returns what could be read; never raises for a wrong file, see `Content.problems`.
     """
-    files: list[ContentFile] = []
+    graphs: list[ContentGraph] = []
     problems: list[Problem] = []
     for folder, prefix in FOLDERS.items():
         base = root / folder
         for path in sorted(base.rglob("*.ttl")):
             expected = graph_iri(prefix + path.relative_to(base).with_suffix("").as_posix())
             read = _read(path, folder, NamedNode(expected))
-            if isinstance(read, ContentFile):
-                files.append(read)
+            if isinstance(read, ContentGraph):
+                graphs.append(read)
             else:
                 problems.append(read)
-    content = Content(root, files, problems)
-    problems.extend(_blank_nodes(content))
-    problems.extend(_unknown_terms(content))
-    return content
+    return held_to_ontology(Content(root, graphs, problems))
 
 
-def _read(path: Path, folder: str, graph: NamedNode) -> ContentFile | Problem:
+def held_to_ontology(content: Content) -> Content:
+    """Return the content with a problem for each blank node and each term that the ontology doesn't declare.
+
+    A dataset without an ontology has nothing to be held to.
+    """
+    if not any(content.of("ontology")):
+        return content
+    found = [*content.problems, *_blank_nodes(content), *_unknown_terms(content)]
+    return Content(content.root, content.graphs, found)
+
+
+def statements_hash(quads: list[Quad]) -> str:
+    """Hash what a graph says: the same for any order of its statements and any names of its blank nodes."""
+    said = Dataset(quads)
+    said.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
+    return hashlib.sha256("\n".join(sorted(map(str, said))).encode()).hexdigest()
+
+
+def folder_of(graph: NamedNode | DefaultGraph) -> str:
+    """Return the content folder that a graph belongs to, by its IRI.
+
+    >>> folder_of(NamedNode(graph_iri("shapes/graph/statements")))
+    'shapes'
+    """
+    iri = str(getattr(graph, "value", ""))
+    named = (folder for folder, prefix in FOLDERS.items() if prefix and iri.startswith(graph_iri(prefix)))
+    return next(named, "data/ttl")
+
+
+def _read(path: Path, folder: str, graph: NamedNode) -> ContentGraph | Problem:
     data = path.read_bytes()
     try:
         text = data.decode("utf-8")
@@ -100,18 +155,17 @@ def _read(path: Path, folder: str, graph: NamedNode) -> ContentFile | Problem:
         return Problem(
             path, line, f"This is not Turtle: {message}.", f"The line reads: {shown}", error.offset
         )
-    return ContentFile(path, folder, graph, quads, hashlib.sha256(data).hexdigest())
+    return ContentGraph(path, folder, graph, quads, statements_hash(quads))
 
 
 def _blank_nodes(content: Content) -> Iterator[Problem]:
     """A blank node can't be cited, corrected or compared between Releases; only shapes need them."""
-    for file in content.of("ontology", "data/ttl"):
-        for quad in file.quads:
+    for graph in content.of("ontology", "data/ttl"):
+        for quad in graph.quads:
             if isinstance(quad.subject, BlankNode):
-                line = line_of(file.path, None, quad.predicate.value)
                 yield Problem(
-                    file.path,
-                    line,
+                    graph.place,
+                    graph.line(None, quad.predicate.value),
                     "Blank nodes can't be cited.",
                     "Give the node a name: <#name> instead of [ … ].",
                 )
@@ -122,20 +176,19 @@ def _unknown_terms(content: Content) -> Iterator[Problem]:
     """A term must be declared in ontology/ before anything may use it."""
     declared = {
         quad.subject.value
-        for file in content.of("ontology")
-        for quad in file.quads
+        for graph in content.of("ontology")
+        for quad in graph.quads
         if quad.predicate == _TYPE and isinstance(quad.subject, NamedNode)
     }
-    for file in content.of("ontology", "data/ttl"):
+    for graph in content.of("ontology", "data/ttl"):
         seen: set[str] = set()
-        for quad, term in _terms(file.quads):
+        for quad, term in _terms(graph.quads):
             if term.value not in declared and term.value not in seen:
                 seen.add(term.value)
                 subject = quad.subject.value if isinstance(quad.subject, NamedNode) else None
-                line = line_of(file.path, subject, quad.predicate.value, quad.object)
                 yield Problem(
-                    file.path,
-                    line,
+                    graph.place,
+                    graph.line(subject, quad.predicate.value, quad.object),
                     f"The term {compact(term.value)} is unknown.",
                     _suggest(term.value, declared),
                 )

@@ -1,21 +1,17 @@
-"""Turn the content folders into a Release: load, validate, reason, hygiene, expected answers, publish.
+"""Turn content into a Release: load, validate, reason, hygiene, expected answers, publish.
 
-Nothing that fails a step is ever visible. A Release is built in a folder of its
-own beside the others and becomes one by a rename; `current` moves to it by
-another. A build that is killed at any moment leaves the old Release in service.
+Nothing that fails a step is ever visible. What was written online and what stands in the files
+never fight: a build takes what changed in the files, keeps what changed online, and stops where
+one graph changed in both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,13 +20,12 @@ from kg.counts import count
 from kg.errors import BuildError, NoRelease, Problem
 from kg.expected import wrong_answers
 from kg.hygiene import find_offenders
-from kg.load import Content, ContentFile, load
+from kg.load import Content, ContentGraph, folder_of, load, statements_hash
 from kg.namespaces import DEF
 from kg.questions import load_questions
 from kg.reason import load_rules, reason
+from kg.releases import DEFAULT, forget_old, graph_name, only_writer, write_release
 from kg.store import (
-    CanonicalizationAlgorithm,
-    Dataset,
     DefaultGraph,
     LocalAsker,
     NamedNode,
@@ -38,14 +33,18 @@ from kg.store import (
     Release,
     Store,
     current_release,
-    release_path,
+    open_read_only,
 )
 from kg.validate import validate
 
-__all__ = ["Checked", "Steps", "check", "publish"]
+__all__ = ["Checked", "Origins", "Steps", "check", "content_of", "manifest_of", "publish"]
 
 _LAYER = NamedNode(DEF + "layer")
 _CURATED = NamedNode(DEF + "curated")
+
+# Where each graph came from, by its key in the manifest: `origin` is file or online; `path` its
+# file; `base` the hash of what the file said when the graph was first changed online.
+Origins = dict[str, dict[str, str]]
 
 
 class Steps(Protocol):
@@ -57,74 +56,182 @@ class Steps(Protocol):
 
 @dataclass(frozen=True)
 class Checked:
-    """A dataset that may be published: all its quads, and what a publisher should still look at."""
+    """A dataset that may be published: all its quads, and what a publisher should still look at.
+
+    `differences` are expected answers that no longer hold; a build refuses them before.
+    """
 
     content: Content
     store: Store
     inferred: list[Quad]
     warnings: list[Problem]
+    differences: list[Problem]
+    default_graph: str
 
 
-def check(root: Path, steps: Steps, *, cache: Path | None = None) -> Checked:
+def check(
+    content: Content,
+    steps: Steps,
+    *,
+    cache: Path | None = None,
+    default_graph: str = "merge",
+    answers_may_differ: bool = False,
+) -> Checked:
     """Do all of a build but publish.
 
-    `cache` keeps which files were found valid; leave it out to check all afresh.
+    `cache` keeps which graphs were found valid; leave it out to check all afresh.
     Raises: BuildError with every problem of the first step that finds any.
     """
-    steps.step("load")
-    content = load(root)
     _stop(content.problems)
-    if not content.files:
-        raise BuildError(
-            [Problem(root, None, "There is no content here.", "Give the folder that holds data/ttl/.")]
-        )
+    if not content.graphs and default_graph == "merge":
+        message = "There is no content here."
+        raise BuildError([Problem(content.root, None, message, "Give the folder that holds data/ttl/.")])
     steps.step("validate")
     found = validate(content, cache=cache, progress=steps.advance)
     _stop([problem for problem in found if problem.severity == "violation"])
     steps.step("reason")
     stated, curated = _by_layer(content)
-    inferred = reason(stated, curated, load_rules(root), progress=lambda _: None)
-    store = _dataset(content, inferred)
+    inferred = reason(stated, curated, load_rules(content.root), progress=lambda _: None)
+    store = _dataset(content, inferred, default_graph)
     steps.step("hygiene")
     _stop(find_offenders(content, store))
     steps.step("expected answers")
-    _stop(asyncio.run(wrong_answers(load_questions(root), LocalAsker(store))))
-    return Checked(
-        content, store, inferred, [problem for problem in found if problem.severity != "violation"]
-    )
+    differences = asyncio.run(wrong_answers(load_questions(content.root), LocalAsker(store)))
+    if not answers_may_differ:
+        _stop(differences)
+    warnings = [problem for problem in found if problem.severity != "violation"]
+    return Checked(content, store, inferred, warnings, differences, default_graph)
 
 
-def publish(root: Path, home: Path, steps: Steps) -> tuple[Release, bool, list[Problem]]:
-    """Build the content and make it the Release in service; False when it is the one already.
+def publish(
+    root: Path, home: Path, steps: Steps, *, default_graph: str = "merge", files_win: bool = False
+) -> tuple[Release, bool, list[Problem]]:
+    """Build the files of `root` and make them the Release in service; False when it is the one already.
 
-    Raises: BuildError as `check` does; the Release in service then stays.
+    `files_win` drops what was written online where a file has changed since.
+    Raises: BuildError as `check` does, or for a graph changed in both; the Release in service then stays.
     """
     home.mkdir(parents=True, exist_ok=True)
-    sources, built_from = _sources(root), home / "built-from"
-    with contextlib.suppress(NoRelease, OSError):
-        current = current_release(home)
-        if built_from.read_text("utf-8") == f"{current.number} {sources}":
+    sources, built_from = f"{default_graph} {_sources(root)}", home / "built-from"
+    current = _current(home)
+    with contextlib.suppress(OSError):
+        if current and built_from.read_text("utf-8") == f"{current.number} {sources}":
             return current, False, []
-    checked = check(root, steps, cache=home / "cache")
-    with _only_builder(home):
-        manifest = _manifest(checked)
-        release, new = _same(home, manifest), False
-        if not release:
+    with only_writer(home):
+        steps.step("load")
+        current = _current(home)
+        content, origins, deleted = _reconciled(load(root), current, files_win=files_win)
+        checked = check(content, steps, cache=home / "cache", default_graph=default_graph)
+        manifest = manifest_of(checked, origins, deleted)
+        release, new = current, False
+        if not release or release.identity != manifest["identity"]:
             steps.step("publish")
-            release, new = _write(home, checked, manifest), True
+            release, new = write_release(home, checked.store, manifest, root), True
+            forget_old(home)
         # What warns is looked at again at every build.
         if not checked.warnings:
             built_from.write_text(f"{release.number} {sources}", "utf-8")
         return release, new, checked.warnings
 
 
-def _same(home: Path, manifest: dict[str, Any]) -> Release | None:
-    """Return the Release in service if it says what the manifest does."""
+def content_of(release: Release) -> Content:
+    """Return what a Release holds, but for what rules added, as the content of its own folder."""
+    store = open_read_only(release)
+    graphs = []
+    for key, entry in release.manifest["graphs"].items():
+        if entry["origin"] != "rule":
+            name = graph_name(key)
+            quads = list(store.quads_for_pattern(None, None, None, name))
+            graphs.append(ContentGraph(None, folder_of(name), name, quads, entry["hash"]))
+    return Content(release.path, graphs, [])
+
+
+def manifest_of(checked: Checked, origins: Origins, deleted: Origins) -> dict[str, Any]:
+    """Say of each graph what it holds and where it came from; the identity is a hash over all of them.
+
+    `deleted` are graphs that were deleted online and still stand in a file.
+    """
+    graphs: dict[str, dict[str, Any]] = {
+        key_of(graph.graph): {
+            "hash": graph.hash,
+            "triples": len(set(graph.quads)),
+            **origins[key_of(graph.graph)],
+        }
+        for graph in checked.content.graphs
+    }
+    by_rule: dict[str, list[Quad]] = {}
+    for quad in checked.inferred:
+        by_rule.setdefault(key_of(quad.graph_name), []).append(quad)
+    for key, quads in by_rule.items():
+        graphs[key] = {"hash": statements_hash(quads), "triples": len(set(quads)), "origin": "rule"}
+    graphs = dict(sorted(graphs.items()))
+    questions = sorted((checked.content.root / "queries").rglob("*.rq"))
+    asked = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in questions}
+    told = [{key: graph["hash"] for key, graph in graphs.items()}, asked]
+    identity = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return {
+        "identity": f"sha256:{identity}",
+        "default_graph": checked.default_graph,
+        "triples": sum(1 for _ in checked.store.quads_for_pattern(None, None, None, DefaultGraph())),
+        "counts": count(checked.store, {key: graph["triples"] for key, graph in graphs.items()}),
+        "graphs": graphs,
+        "deleted": deleted,
+        "questions": asked,
+    }
+
+
+def key_of(graph: object) -> str:
+    """Return what a manifest calls a graph."""
+    return graph.value if isinstance(graph, NamedNode) else DEFAULT
+
+
+def _current(home: Path) -> Release | None:
     with contextlib.suppress(NoRelease):
-        current = current_release(home)
-        if current.identity == manifest["identity"]:
-            return current
+        return current_release(home)
     return None
+
+
+def _reconciled(
+    content: Content, current: Release | None, *, files_win: bool
+) -> tuple[Content, Origins, Origins]:
+    """Return the files' content with what was written online, where each came from, and what is deleted."""
+    files = {key_of(graph.graph): graph for graph in content.graphs}
+    origins: Origins = {key: _from_file(graph, content.root) for key, graph in files.items()}
+    if current is None:
+        return content, origins, {}
+    online = {k: entry for k, entry in current.manifest["graphs"].items() if entry["origin"] == "online"}
+    deleted: Origins = {}
+    problems = list(content.problems)
+    for key, entry in {**online, **current.manifest.get("deleted", {})}.items():
+        now = files[key].hash if key in files else ""
+        if now == entry.get("hash", ""):  # both say the same by now
+            continue
+        if now != entry.get("base", ""):
+            if not files_win:
+                problems.append(_fight(files.get(key), key, deleted=key not in online))
+        elif key in online:
+            files[key] = _online(current, key)
+            origins[key] = {name: entry[name] for name in ("origin", "path", "base") if name in entry}
+        else:
+            del files[key]
+            deleted[key] = entry
+    return Content(content.root, list(files.values()), problems), origins, deleted
+
+
+def _from_file(graph: ContentGraph, root: Path) -> dict[str, str]:
+    path = graph.path.relative_to(root).as_posix() if graph.path else ""
+    return {"origin": "file", "path": path}
+
+
+def _online(release: Release, key: str) -> ContentGraph:
+    return next(graph for graph in content_of(release).graphs if key_of(graph.graph) == key)
+
+
+def _fight(file: ContentGraph | None, key: str, *, deleted: bool) -> Problem:
+    online = "deleted online" if deleted else "changed online"
+    what = f"{'changed here' if file else 'taken away here'} and {online}"
+    hint = "Run `kg export` for the online version and merge by hand, or `kg build --files-win` to drop it."
+    return Problem(file.place if file else key, None, f"The graph <{key}> was {what}.", hint)
 
 
 def _sources(root: Path) -> str:
@@ -150,106 +257,26 @@ def _by_layer(content: Content) -> tuple[list[Quad], list[Quad]]:
     """Part what passages and references say, with the ontology, from what is curated."""
     stated: list[Quad] = []
     curated: list[Quad] = []
-    for file in content.of("ontology", "data/ttl"):
-        (curated if _is_curated(file) else stated).extend(file.quads)
+    for graph in content.of("ontology", "data/ttl"):
+        (curated if _is_curated(graph) else stated).extend(graph.quads)
     return stated, curated
 
 
-def _is_curated(file: ContentFile) -> bool:
-    return any(q.subject == file.graph and q.predicate == _LAYER and q.object == _CURATED for q in file.quads)
+def _is_curated(graph: ContentGraph) -> bool:
+    return any(
+        q.subject == graph.graph and q.predicate == _LAYER and q.object == _CURATED for q in graph.quads
+    )
 
 
-def _dataset(content: Content, inferred: list[Quad]) -> Store:
-    """Return all graphs, and in the default graph each triple of data and ontology once; shapes stay out."""
+def _dataset(content: Content, inferred: list[Quad], default_graph: str) -> Store:
+    """Return all graphs, and merged in the default graph each triple of data and ontology once.
+
+    Shapes stay out of it. When the default graph is its own, it holds what was written to it.
+    """
     store = Store()
-    store.bulk_extend(quad for file in content.files for quad in file.quads)
+    store.bulk_extend(quad for graph in content.graphs for quad in graph.quads)
     store.bulk_extend(inferred)
-    said = [quad for file in content.of("ontology", "data/ttl") for quad in file.quads]
-    store.bulk_extend(Quad(q.subject, q.predicate, q.object, DefaultGraph()) for q in (*said, *inferred))
+    if default_graph == "merge":
+        said = [quad for graph in content.of("ontology", "data/ttl") for quad in graph.quads]
+        store.bulk_extend(Quad(q.subject, q.predicate, q.object, DefaultGraph()) for q in (*said, *inferred))
     return store
-
-
-def _manifest(checked: Checked) -> dict[str, Any]:
-    """Say of each graph what it holds and where it came from; the identity is a hash over all of them."""
-    files = {file.graph.value: file for file in checked.content.files}
-    by_graph: dict[str, list[Quad]] = {iri: file.quads for iri, file in files.items()}
-    for quad in checked.inferred:
-        by_graph.setdefault(str(quad.graph_name).strip("<>"), []).append(quad)
-    graphs: dict[str, dict[str, Any]] = {}
-    for iri, quads in sorted(by_graph.items()):
-        graphs[iri] = {
-            "hash": _hash(quads),
-            "triples": len(set(quads)),
-            "origin": "file" if iri in files else "rule",
-        }
-        if iri in files:
-            graphs[iri]["path"] = files[iri].path.relative_to(checked.content.root).as_posix()
-    questions = sorted((checked.content.root / "queries").rglob("*.rq"))
-    asked = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in questions}
-    identity = hashlib.sha256(
-        json.dumps([{iri: graph["hash"] for iri, graph in graphs.items()}, asked], sort_keys=True).encode()
-    ).hexdigest()
-    default = sum(1 for _ in checked.store.quads_for_pattern(None, None, None, DefaultGraph()))
-    return {
-        "identity": f"sha256:{identity}",
-        "triples": default,
-        "counts": count(checked.store, {iri: graph["triples"] for iri, graph in graphs.items()}),
-        "graphs": graphs,
-        "questions": asked,
-    }
-
-
-def _hash(quads: list[Quad]) -> str:
-    """Hash what a graph says: the same for any order of its statements and any names of its blank nodes."""
-    said = Dataset(quads)
-    said.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
-    return hashlib.sha256("\n".join(sorted(map(str, said))).encode()).hexdigest()
-
-
-def _write(home: Path, checked: Checked, manifest: dict[str, Any]) -> Release:
-    releases = home / "releases"
-    releases.mkdir(exist_ok=True)
-    for left in releases.glob(".building-*"):  # of a build that was killed
-        shutil.rmtree(left)
-    number = 1 + max((int(path.name) for path in releases.iterdir() if path.name.isdigit()), default=0)
-    building = releases / f".building-{number:06d}"
-    building.mkdir()
-    store = Store(str(building / "store"))
-    store.bulk_extend(checked.store.quads_for_pattern(None, None, None, None))
-    store.optimize()
-    store.flush()
-    del store  # closes it: a store being written must not be opened read-only
-    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    manifest = {"number": number, "created": created, **manifest}
-    shutil.copytree(checked.content.root / "queries", building / "queries")
-    (building / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
-    _sync(building)
-    building.rename(release_path(home, number))
-    _sync(releases)
-    pointer = home / ".current-next"
-    pointer.unlink(missing_ok=True)
-    pointer.symlink_to(Path("releases") / f"{number:06d}")
-    pointer.rename(home / "current")
-    _sync(home)
-    return Release(number, release_path(home, number), manifest)
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder, and all in it, to the disk before something points there."""
-    for path in [
-        *(p for p in folder.glob("**/*") if p.is_file() and folder.name.startswith(".building")),
-        folder,
-    ]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def _only_builder(home: Path) -> Iterator[None]:
-    """Two builds at once would number the same Release: the second waits."""
-    with (home / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -33,6 +33,8 @@ class Settings:
     workers: int = 2 * (os.cpu_count() or 1)
     queue: int = 64
     body_limit_mb: float = 10.0
+    default_graph: str = "merge"
+    tokens: str = ""
     publisher_name: str = "Techniekpact Knowledge Graph"
     contact_url: str = ""
 
@@ -74,6 +76,8 @@ class Settings:
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be a number above 0.")
+        if self.default_graph not in ("merge", "own"):
+            raise SettingsError(f"KG_DEFAULT_GRAPH={self.default_graph} must be merge or own.")
         if self.queue < 0:
             raise SettingsError(f"KG_QUEUE={self.queue} must be 0 or more.")
         if not 0 <= self.port <= 65535:

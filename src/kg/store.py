@@ -70,6 +70,7 @@ __all__ = [
     "open_read_only",
     "parse",
     "parse_query_results",
+    "read_release",
     "release_path",
     "serialize",
     "to_term",
@@ -113,11 +114,14 @@ def current_release(home: Path) -> Release:
     Raises: NoRelease when nothing has been built yet.
     """
     try:
-        path = (home / "current").resolve(strict=True)
-        manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+        return read_release((home / "current").resolve(strict=True))
     except OSError:
         raise NoRelease(f"There is no Release in {home}. Run `kg build` first.") from None
-    return Release(int(path.name), path, manifest)
+
+
+def read_release(path: Path) -> Release:
+    """Return the Release in a folder. Raises: OSError when there is none."""
+    return Release(int(path.name), path, json.loads((path / "manifest.json").read_text("utf-8")))
 
 
 def open_read_only(release: Release) -> Store:

@@ -22,9 +22,8 @@ from pyshacl.errors import ReportableRuntimeError
 from rdflib.namespace import RDF, SH
 
 from kg.errors import BuildError, Problem
-from kg.load import Content, ContentFile
-from kg.namespaces import PREFIXES, compact
-from kg.positions import line_of
+from kg.load import Content, ContentGraph
+from kg.namespaces import PREFIXES, compact, graph_iri
 from kg.store import BlankNode, Literal, NamedNode, Quad
 
 __all__ = ["validate"]
@@ -41,6 +40,8 @@ def validate(
     `cache` is a folder that remembers the files found right, by the hash of all that went into that.
     Raises: BuildError when a check could not run at all (a failure, not a violation).
     """
+    if not any(content.of("shapes")):
+        return []
     files = list(content.of("data/ttl"))
     neighbours = _Neighbourhoods([*content.of("ontology"), *files])
     tree = [quad for file in content.of("ontology") for quad in file.quads if quad.predicate == _SUBCLASS]
@@ -68,24 +69,24 @@ def validate(
 
 
 def _check(
-    file: ContentFile, around: list[Quad], tree: list[Quad], shapes: dict[str, rdflib.Graph]
+    file: ContentGraph, around: list[Quad], tree: list[Quad], shapes: dict[str, rdflib.Graph]
 ) -> list[Problem]:
     own = {rdflib.URIRef(quad.subject.value) for quad in file.quads if isinstance(quad.subject, NamedNode)}
-    alone = _report(_graph([*file.quads, *tree]), shapes["graph"], own, file.path)
-    together = _report(_graph([*file.quads, *around, *tree]), shapes["dataset"], own, file.path)
+    alone = _report(_graph([*file.quads, *tree]), shapes["graph"], own, file)
+    together = _report(_graph([*file.quads, *around, *tree]), shapes["dataset"], own, file)
     return alone + together
 
 
 class _Neighbourhoods:
     """What every file says of the nodes that one file mentions."""
 
-    def __init__(self, files: list[ContentFile]) -> None:
+    def __init__(self, files: list[ContentGraph]) -> None:
         self._by_subject: defaultdict[str, list[Quad]] = defaultdict(list)
         for file in files:
             for quad in file.quads:
                 self._by_subject[str(quad.subject)].append(quad)
 
-    def of(self, file: ContentFile) -> list[Quad]:
+    def of(self, file: ContentGraph) -> list[Quad]:
         """Return the statements of other files about the subjects of this one and what those point to."""
         own = {str(quad.subject) for quad in file.quads}
         subjects = {quad for subject in own for quad in self._by_subject[subject]}
@@ -95,11 +96,16 @@ class _Neighbourhoods:
 
 
 def _shapes(content: Content, part: str) -> rdflib.Graph:
-    folder = content.root / "shapes" / part
-    return _graph(quad for file in content.of("shapes") if folder in file.path.parents for quad in file.quads)
+    folder = graph_iri(f"shapes/{part}/")
+    files = (
+        file for file in content.of("shapes") if str(getattr(file.graph, "value", "")).startswith(folder)
+    )
+    return _graph(quad for file in files for quad in file.quads)
 
 
-def _report(data: rdflib.Graph, shapes: rdflib.Graph, own: set[rdflib.URIRef], path: Path) -> list[Problem]:
+def _report(
+    data: rdflib.Graph, shapes: rdflib.Graph, own: set[rdflib.URIRef], file: ContentGraph
+) -> list[Problem]:
     """Return what is wrong with the file's `own` nodes; of its neighbours too little is in `data` to judge.
 
     pySHACL's own `focus_nodes` leaves nested shapes unchecked, so the report is filtered instead.
@@ -109,20 +115,20 @@ def _report(data: rdflib.Graph, shapes: rdflib.Graph, own: set[rdflib.URIRef], p
     except ReportableRuntimeError as error:
         report, text = None, error.message
     if not isinstance(report, rdflib.Graph):
-        raise BuildError([Problem(path, None, f"The check could not run: {text}", "Mend the shape.")])
+        raise BuildError([Problem(file.place, None, f"The check could not run: {text}", "Mend the shape.")])
     results = report.subjects(RDF.type, SH.ValidationResult)
     found = (
-        _problem(report, result, path) for result in results if report.value(result, SH.focusNode) in own
+        _problem(report, result, file) for result in results if report.value(result, SH.focusNode) in own
     )
     return list(dict.fromkeys(found))  # two constraints of one rule say the same
 
 
-def _problem(report: rdflib.Graph, result: rdflib.term.Node, path: Path) -> Problem:
+def _problem(report: rdflib.Graph, result: rdflib.term.Node, file: ContentGraph) -> Problem:
     focus = report.value(result, SH.focusNode)
     on = report.value(result, SH.resultPath)
     value = report.value(result, SH.value)
     predicate = str(on) if isinstance(on, rdflib.URIRef) else None
-    line = line_of(path, str(focus), predicate, None if value is None else str(value))
+    line = file.line(str(focus), predicate, None if value is None else str(value))
     about = [compact(str(focus))]
     about += [compact(predicate)] if predicate else []
     about += (
@@ -133,7 +139,7 @@ def _problem(report: rdflib.Graph, result: rdflib.term.Node, path: Path) -> Prob
     severity = _SEVERITY.get(str(report.value(result, SH.resultSeverity)), "violation")
     message = str(report.value(result, SH.resultMessage))
     rule = compact(str(report.value(result, SH.sourceShape)))
-    return Problem(path, line, message, f"{' '.join(about)} (rule {rule})", severity=severity)
+    return Problem(file.place, line, message, f"{' '.join(about)} (rule {rule})", severity=severity)
 
 
 def _graph(quads: Iterable[Quad]) -> rdflib.Graph:

@@ -59,7 +59,7 @@ def test_what_an_entry_says_is_in_its_graph_or_explained(content: Content) -> No
 def left_over(content: Content) -> set[tuple[int, str]]:
     """Return what no label or literal accounts for, by entry."""
     said = defaultdict(list)
-    for file in content.files:
+    for file in content.graphs:
         for quad in file.quads:
             if isinstance(quad.subject, NamedNode) and isinstance(quad.object, Literal):
                 said[quad.subject.value].append(quad.object.value)

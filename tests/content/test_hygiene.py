@@ -16,6 +16,7 @@ import pytest
 
 from kg.errors import BuildError
 from kg.header import read_header
+from kg.load import load
 from kg.publish import check
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ def spoilt(lay: Callable[..., Path]) -> Callable[[str], Path]:
 
 
 def test_clean_world_gives_no_row(spoilt: Callable[[str], Path]) -> None:
-    checked = check(spoilt("_clean"), Quiet())
+    checked = check(load(spoilt("_clean")), Quiet())
     assert checked.warnings == []
     assert checked.inferred
 
@@ -56,7 +57,7 @@ def test_spoilt_world_gives_the_expected_rows(spoilt: Callable[[str], Path], que
         expected = list(csv.DictReader(file))
     root = spoilt(query)
     with pytest.raises(BuildError) as error:
-        check(root, Quiet())
+        check(load(root), Quiet())
     problems = error.value.problems
     subjects = [problem.hint.partition(f" ({query}: ")[0] for problem in problems]
     assert {(subject, problem.message) for subject, problem in zip(subjects, problems, strict=True)} == {

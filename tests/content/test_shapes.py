@@ -19,7 +19,7 @@ import rdflib
 from rdflib.namespace import OWL, RDF, RDFS, SH
 
 from kg.errors import Problem
-from kg.load import Content, ContentFile, load
+from kg.load import Content, ContentGraph, load
 from kg.namespaces import SHAPE, compact
 from kg.store import NamedNode
 from kg.validate import validate
@@ -71,7 +71,7 @@ def above() -> dict[str, set[str]]:
     return {str(node): set(map(str, ontology.transitive_objects(node, RDFS.subClassOf))) for node in classes}
 
 
-def types(files: Iterable[ContentFile]) -> dict[str, set[str]]:
+def types(files: Iterable[ContentGraph]) -> dict[str, set[str]]:
     """Each node that the files give a type, with its classes."""
     found: dict[str, set[str]] = defaultdict(set)
     for file in files:
