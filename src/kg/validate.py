@@ -97,9 +97,7 @@ class _Neighbourhoods:
 
 def _shapes(content: Content, part: str) -> rdflib.Graph:
     folder = graph_iri(f"shapes/{part}/")
-    files = (
-        file for file in content.of("shapes") if str(getattr(file.graph, "value", "")).startswith(folder)
-    )
+    files = (file for file in content.of("shapes") if f"{file.graph}".startswith(f"<{folder}"))
     return _graph(quad for file in files for quad in file.quads)
 
 

@@ -26,6 +26,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "KG_WORKERS": ("3", 3),
     "KG_QUEUE": ("0", 0),
     "KG_BODY_LIMIT_MB": ("0.5", 0.5),
+    "KG_DEFAULT_GRAPH": ("own", "own"),
+    "KG_TOKENS": ("/etc/kg/tokens", "/etc/kg/tokens"),
     "KG_PUBLISHER_NAME": ("Ministerie", "Ministerie"),
     "KG_CONTACT_URL": ("https://example.org/contact", "https://example.org/contact"),
 }
