@@ -71,7 +71,10 @@ async def catalogue(request: Request) -> Response:
 
 @router.get("/questions/{name}", summary="Ask a question")
 async def question(request: Request, name: str) -> Response:
-    """Answer in the format of the suffix, `?_mediatype=` or Accept; HTML without values is the form."""
+    """Answer in the format of the suffix, `?_mediatype=` or Accept; HTML without values is the form.
+
+    A question that asks for none is answered at once.
+    """
     stem, _, suffix = name.rpartition(".")
     asked = find_question(request.app.state.questions, stem if suffix in _TYPES else name)
     media_type = _media_type(request, suffix if suffix in _TYPES else None)
@@ -81,7 +84,7 @@ async def question(request: Request, name: str) -> Response:
         )
     values = _values(request)
     repeated = [key for key in values if len(request.query_params.getlist(key)) > 1]
-    if media_type == "text/html" and not any(values.values()):
+    if media_type == "text/html" and asked.parameters and not any(values.values()):
         return _form(request, asked, values)
     try:
         if repeated:

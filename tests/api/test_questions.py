@@ -237,7 +237,8 @@ def test_what_is_not_there_is_404_as_problem(service: Service, path: str) -> Non
 
 @pytest.mark.service
 def test_unknown_question_names_those_there_are(service: Service) -> None:
-    assert service.client.get("/questions/other").json()["detail"].endswith(f"There are: {NAME}.")
+    there = f"There are: counts-against-text, {NAME}."
+    assert service.client.get("/questions/other").json()["detail"].endswith(there)
 
 
 @pytest.mark.service
@@ -304,6 +305,13 @@ def test_page_without_values_is_the_form_in_the_language_asked(
     assert shown in response.text
     assert all(f'<label for="{name}">' in response.text for name in VALUES)
     assert "<article>" not in response.text
+
+
+@pytest.mark.service
+def test_page_of_a_question_without_parameters_is_its_answer(service: Service) -> None:
+    response = service.client.get("/questions/counts-against-text", headers=HTML)
+    assert response.status_code == 200
+    assert '<section class="answer"' in response.text
 
 
 @pytest.mark.service
@@ -378,8 +386,10 @@ def test_script_in_a_parameter_is_shown_and_not_run(service: Service, name: str)
 
 @pytest.mark.service
 def test_questions_are_listed_with_address_text_and_parameters(service: Service) -> None:
-    (question,) = service.client.get("/questions").json()["questions"]
-    assert (question["name"], question["theme"]) == (NAME, "money")
+    questions = {one["name"]: one for one in service.client.get("/questions").json()["questions"]}
+    assert list(questions) == ["counts-against-text", NAME]
+    question = questions[NAME]
+    assert question["theme"] == "money"
     assert question["url"] == f"{service.url}{PATH}"
     assert question["title"].keys() == question["description"].keys() == {"en", "nl"}
     assert question["parameters"].keys() == VALUES.keys()

@@ -256,7 +256,8 @@ def test_language_that_is_not_there_names_those_that_are(asking: Kg) -> None:
 
 def test_unknown_question_names_the_questions_there_are(asking: Kg) -> None:
     outcome = asking("ask", "funding")
-    assert (outcome.code, outcome.err) == (1, f"There is no question 'funding'. There are: {NAME}.\n")
+    there = f"There are: counts-against-text, {NAME}."
+    assert (outcome.code, outcome.err) == (1, f"There is no question 'funding'. {there}\n")
 
 
 # --- query

@@ -165,6 +165,20 @@ def test_area_that_still_lies_in_another_is_within_it_and_one_that_did_is_not() 
     assert {o for _, p, o in found if p == PREFIXES["geo"] + "sfWithin"} == {PREFIXES["lmr"] + "groot"}
 
 
+def test_initiative_has_the_branche_and_category_of_its_entry_and_an_area_has_not() -> None:
+    found = inferred(
+        """<#entry> a tp:Entry ; tp:about initiative:a , lmr:a .
+        initiative:a a tp:Initiative . lmr:a a tp:LabourMarketRegion .""",
+        "<#entry> tp:branche branche:ict ; tp:category category:side-entry .",
+        layer="curated",
+    )
+    kinds = {DEF + "branche", DEF + "category"}
+    assert {triple for triple in found if triple[1] in kinds} == {
+        (PREFIXES["initiative"] + "a", DEF + "branche", PREFIXES["branche"] + "ict"),
+        (PREFIXES["initiative"] + "a", DEF + "category", PREFIXES["category"] + "side-entry"),
+    }
+
+
 def test_rule_without_a_stratum_is_refused(tmp_path: Path) -> None:
     rules = tmp_path / "ontology" / "rules"
     rules.mkdir(parents=True)
