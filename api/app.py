@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,12 @@ from api import questions
 from api.pages import page, site
 from api.problems import problem_response, problem_response_for
 from api.sparql import CORS, Page, Sparql
+from api.writing import Door
+from kg.committer import Committer
 from kg.errors import KgError
 from kg.parameters import library_query
 from kg.questions import load_questions
+from kg.releases import find_release
 from kg.settings import Settings
 from kg.store import Release, current_release
 from kg.workers import Workers
@@ -47,7 +52,6 @@ def create_service(settings: Settings) -> Any:
     """
     release = current_release(settings.home)
     workers = Workers(settings, release)
-    sparql = Sparql(settings, workers, _sparql_page(settings, workers))
     app = FastAPI(
         title="Techniekpact Knowledge Graph",
         version=_VERSION,
@@ -57,8 +61,12 @@ def create_service(settings: Settings) -> Any:
         redoc_url=None,
         lifespan=_lifespan,
     )
+    committer = Committer(settings, partial(_adopt, app))
+    sparql = Sparql(settings, workers, Door(settings, committer), _sparql_page(settings, workers))
     app.state.settings = settings
     app.state.workers = workers
+    app.state.committer = committer
+    app.state.adopting = asyncio.Lock()
     app.state.zone = ZoneInfo("Europe/Amsterdam")  # what "today" means to those who ask
     _take_up(app, release)
     app.include_router(questions.router)
@@ -71,7 +79,7 @@ def create_service(settings: Settings) -> Any:
     async def service(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
-        elif scope["path"] in ("/sparql", "/sparql/"):
+        elif scope["path"] in ("/sparql", "/sparql/") or re.match("/store(/|$)", scope["path"]):
             await sparql(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, _open_to_all(send))
@@ -125,6 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         looking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await looking
+        await app.state.committer.close()
         await app.state.workers.close()
 
 
@@ -134,14 +143,22 @@ async def _follow(app: FastAPI) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         try:
-            release = current_release(app.state.settings.home)
-            if release.number != seen:
-                seen = release.number
-                loaded = load_questions(release.path)
-                await app.state.workers.switch(release)
-                app.state.questions = loaded
+            number = current_release(app.state.settings.home).number
+            if number != seen:
+                seen = number
+                await _adopt(app, number)
         except KgError as error:  # go on with what we have
             _log.warning("%s", error)
+
+
+async def _adopt(app: FastAPI, number: int) -> None:
+    """Answer from a Release from now on, if that isn't so already. Raises: KgError when it can't."""
+    async with app.state.adopting:
+        if app.state.workers.release.number != number:
+            release = find_release(app.state.settings.home, number)
+            loaded = load_questions(release.path)
+            await app.state.workers.switch(release)
+            app.state.questions = loaded
 
 
 def _take_up(app: FastAPI, release: Release) -> None:

@@ -19,14 +19,14 @@ METHODS = "GET, POST, HEAD, OPTIONS, QUERY"
 # On every answer, errors included: pages of others query this endpoint from the browser.
 CORS = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", METHODS.encode()),
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD, OPTIONS, QUERY"),
     (
         b"access-control-allow-headers",
         b"Accept, Content-Type, Accept-Profile, If-None-Match, Authorization",
     ),
     (
         b"access-control-expose-headers",
-        b"ETag, Link, Content-Location, X-Query-Id, X-Release, Retry-After",
+        b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, Retry-After",
     ),
 )
 _VARY = {"Vary": "Accept, Accept-Profile, Accept-Language"}

@@ -13,7 +13,9 @@ from fastapi import Request, Response
 from api.negotiation import choose
 from kg.errors import (
     BadParameter,
+    BuildError,
     KgError,
+    MalformedData,
     MalformedQuery,
     MemoryLimit,
     NoRelease,
@@ -21,6 +23,7 @@ from kg.errors import (
     QueryError,
     QuestionError,
     RefusedQuery,
+    ReleaseGone,
     TimeLimit,
     TooBusy,
     TooLarge,
@@ -32,8 +35,10 @@ from kg.namespaces import BASE
 __all__ = [
     "BadRequest",
     "MethodNotAllowed",
+    "NoSuchGraph",
     "Reply",
     "RequestError",
+    "Unauthorized",
     "UnsupportedMediaType",
     "problem",
     "problem_response",
@@ -65,6 +70,14 @@ class UnsupportedMediaType(RequestError):
     """Its body is of a type that isn't read here."""
 
 
+class Unauthorized(RequestError):
+    """It has no token, or one that isn't known here."""
+
+
+class NoSuchGraph(RequestError):
+    """It names a graph that isn't there."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """A whole answer: its status, headers and body."""
@@ -77,6 +90,8 @@ class Reply:
 # The closest class counts, so one that is not named here is answered as its parent is.
 _TABLE: dict[type[BaseException], tuple[int, str]] = {
     MalformedQuery: (400, "The query is not SPARQL 1.1"),
+    MalformedData: (400, "The data can't be read"),
+    BuildError: (422, "The data does not conform"),
     RefusedQuery: (403, "This endpoint does not do that"),
     TooLarge: (413, "Too large"),
     TimeLimit: (503, "The time limit was reached"),
@@ -88,10 +103,13 @@ _TABLE: dict[type[BaseException], tuple[int, str]] = {
     UnknownQuestion: (404, "No such question"),
     BadParameter: (400, "A parameter can't be used"),
     QuestionError: (400, "The question can't be asked so"),
+    ReleaseGone: (410, "The Release is gone"),
     NoRelease: (503, "There is no data yet"),
     BadRequest: (400, "The request can't be read"),
     MethodNotAllowed: (405, "Method not allowed"),
     UnsupportedMediaType: (415, "Unsupported media type"),
+    Unauthorized: (401, "A token is needed"),
+    NoSuchGraph: (404, "No such graph"),
     RequestError: (400, "The request can't be read"),
     KgError: (500, "Something went wrong"),
 }
@@ -140,7 +158,13 @@ def _fields(error: KgError) -> dict[str, Any]:
         "name": "parameter",
         "candidates": "candidates",
     }
-    return {field: getattr(error, name, None) for name, field in names.items()}
+    fields = {field: getattr(error, name, None) for name, field in names.items()}
+    if isinstance(error, BuildError):
+        fields["problems"] = [
+            {"place": str(each.path), "severity": each.severity, "message": each.message, "hint": each.hint}
+            for each in error.problems
+        ]
+    return fields
 
 
 def _head(name: str, title: str, status: int) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from urllib.parse import parse_qs
 
 from api.negotiation import is_open
 from api.problems import BadRequest, UnsupportedMediaType
-from kg.errors import RefusedQuery
 
-__all__ = ["FORM", "QUERY", "UPDATE", "Question", "read"]
+__all__ = ["FORM", "QUERY", "UPDATE", "Change", "Question", "is_iri", "read"]
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
@@ -45,10 +44,21 @@ class Question:
     accept: str | None
 
 
-def read(method: str, query_string: bytes, content_type: str, body: bytes, accept: str | None) -> Question:
-    """Return what a GET, HEAD, POST or QUERY asks.
+@dataclass(frozen=True)
+class Change:
+    """An update, and the graphs that its patterns read instead of the dataset's own."""
 
-    Raises: BadRequest, UnsupportedMediaType, RefusedQuery for an update.
+    update: str
+    using: tuple[str, ...]
+    using_named: tuple[str, ...]
+
+
+def read(
+    method: str, query_string: bytes, content_type: str, body: bytes, accept: str | None
+) -> Question | Change:
+    """Return what a GET, HEAD, POST or QUERY asks, or a POST changes.
+
+    Raises: BadRequest, UnsupportedMediaType.
 
     >>> read("GET", b"query=ASK%20%7B%7D&output=csv", "", b"", "*/*").accept
     'text/csv, */*;q=0.1'
@@ -56,11 +66,11 @@ def read(method: str, query_string: bytes, content_type: str, body: bytes, accep
     fields = _fields(query_string)
     if method in {"POST", "QUERY"}:
         _read_body(fields, content_type.partition(";")[0].strip().lower(), body)
-    queries = fields.get("query", [])
-    if "update" in fields and not queries:
-        raise RefusedQuery("Updates are not on at this endpoint.", hint="Send a query.")
-    if "update" in fields or len(queries) > 1:
-        raise BadRequest("A request holds one query and no update.", hint="Send `query` once.")
+    queries, updates = fields.get("query", []), fields.get("update", [])
+    if len(queries) + len(updates) > 1:
+        raise BadRequest("A request holds one query or one update.", hint="Send `query` or `update` once.")
+    if updates:
+        return _change(method, updates[0], fields)
     if not queries and method in {"POST", "QUERY"}:
         raise BadRequest("The request holds no query.", hint=f"Send it as `query` in a form, or as {QUERY}.")
     return Question(
@@ -71,21 +81,30 @@ def read(method: str, query_string: bytes, content_type: str, body: bytes, accep
     )
 
 
+def _change(method: str, update: str, fields: dict[str, list[str]]) -> Change:
+    if method != "POST":
+        raise BadRequest("An update is sent by POST.", hint=f"Send it as {UPDATE}, or as `update` in a form.")
+    using, named = _graphs(fields, "using-graph-uri"), _graphs(fields, "using-named-graph-uri")
+    return Change(update, tuple(using or ()), tuple(named or ()))
+
+
 def _read_body(fields: dict[str, list[str]], media_type: str, body: bytes) -> None:
     """Add to `fields` what the body says; an empty one leaves it to the URL, as Blazegraph does."""
-    if media_type == UPDATE:
-        raise RefusedQuery("Updates are not on at this endpoint.", hint="Send a query.")
-    if not body:
+    if not body and media_type != UPDATE:
         return
     if media_type == FORM:
         for name, values in _fields(body).items():
             fields.setdefault(name, []).extend(values)
     elif media_type == QUERY:
         fields.setdefault("query", []).append(_text(body))
+    elif media_type == UPDATE:
+        fields.setdefault("update", []).append(_text(body))
     else:
         message = f"A body of type {media_type or 'unknown'} isn't read here."
         raise UnsupportedMediaType(
-            message, hint=f"Send {QUERY} or {FORM}.", headers={"Accept-Post": f"{QUERY}, {FORM}"}
+            message,
+            hint=f"Send {QUERY}, {UPDATE} or {FORM}.",
+            headers={"Accept-Post": f"{QUERY}, {UPDATE}, {FORM}"},
         )
 
 
@@ -107,9 +126,18 @@ def _text(body: bytes) -> str:
 
 def _graphs(fields: dict[str, list[str]], name: str) -> list[str] | None:
     for iri in fields.get(name, []):
-        if not _IRI.fullmatch(iri):
+        if not is_iri(iri):
             raise BadRequest(f"{name}={iri} is not an absolute IRI.", hint="Write it whole, with its scheme.")
     return fields.get(name)
+
+
+def is_iri(text: str) -> bool:
+    """Whether a text is an absolute IRI.
+
+    >>> is_iri("urn:a"), is_iri("a"), is_iri("urn:a> <urn:b")
+    (True, False, False)
+    """
+    return _IRI.fullmatch(text) is not None
 
 
 def _accept(fields: dict[str, list[str]], accept: str | None) -> str | None:

@@ -16,10 +16,12 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 from uuid import uuid4
 
+from api import store
 from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send
 from api.negotiation import choose, has_already
 from api.problems import MethodNotAllowed, Reply, problem
-from api.protocol import Question, read
+from api.protocol import UPDATE, Change, Question, read
+from api.writing import Door, done
 from kg.errors import KgError, NotAcceptable, QueryError, TooLarge
 from kg.guard import Verdict, inspect
 from kg.metadata import service_description
@@ -27,6 +29,7 @@ from kg.results import GRAPHS, ROWS
 from kg.settings import Settings
 from kg.store import Release
 from kg.workers import Answer, Job, Workers
+from kg.write import Update
 
 __all__ = ["CORS", "Page", "Sparql"]
 
@@ -43,12 +46,17 @@ class Page(Protocol):
 
 
 class Sparql:
-    """Answers the SPARQL 1.1 Protocol; `page` is shown to who prefers HTML and asks nothing."""
+    """Answers the SPARQL 1.1 Protocol, and the Graph Store Protocol at /store.
 
-    def __init__(self, settings: Settings, workers: Workers, page: Page | None = None) -> None:
+    `page` is shown to who prefers HTML and asks nothing.
+    """
+
+    def __init__(self, settings: Settings, workers: Workers, door: Door, page: Page | None = None) -> None:
         self._settings = settings
         self._workers = workers
+        self._door = door
         self._page = page
+        self._body_limit_bytes = int(settings.body_limit_mb * 1024 * 1024)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,16 +78,39 @@ class Sparql:
 
     async def _handle(self, exchange: Exchange, query_id: str) -> None:
         exchange.check_framing()
+        in_store = exchange.scope["path"].startswith("/store")
+        methods = store.METHODS if in_store else METHODS
         if exchange.method == "OPTIONS":
-            return await exchange.reply(Reply(204, {"Allow": METHODS, "Access-Control-Max-Age": "86400"}))
-        if exchange.method not in METHODS.split(", "):
-            raise MethodNotAllowed(f"{exchange.method} is not for an endpoint.", headers={"Allow": METHODS})
-        body = await exchange.body(int(self._settings.body_limit_mb * 1024 * 1024))
+            return await exchange.reply(Reply(204, {"Allow": methods, "Access-Control-Max-Age": "86400"}))
+        if exchange.method not in methods.split(", "):
+            raise MethodNotAllowed(f"{exchange.method} is not for this address.", headers={"Allow": methods})
+        if in_store:
+            return await self._store(exchange, query_id)
         content_type = exchange.headers.get("content-type", "")
-        question = read(exchange.method, exchange.scope["query_string"], content_type, body, exchange.accept)
-        if question.query is None:
-            return await exchange.reply(self._description(exchange, question))
-        await _while_there(exchange, self._answer(exchange, question, question.query, query_id))
+        if content_type.startswith(UPDATE):
+            self._door.check(exchange)  # before what may be much is read
+        body = await exchange.body(self._body_limit_bytes)
+        asked = read(exchange.method, exchange.scope["query_string"], content_type, body, exchange.accept)
+        if isinstance(asked, Change):
+            self._door.check(exchange)
+            update = Update(asked.update, self._url(exchange), asked.using, asked.using_named)
+            return await exchange.reply(done(await self._door.commit(update)))
+        if asked.query is None:
+            return await exchange.reply(self._description(exchange, asked))
+        await _while_there(exchange, self._answer(exchange, asked, asked.query, query_id))
+        return None
+
+    async def _store(self, exchange: Exchange, query_id: str) -> None:
+        graph = store.named(exchange, self._url(exchange, "/store"))
+        release = self._workers.release
+        if exchange.method not in {"GET", "HEAD"}:
+            reply = await store.take(exchange, self._door, graph, release, self._body_limit_bytes)
+            return await exchange.reply(reply)
+        query = store.query_for(graph, release)
+        await exchange.body(self._body_limit_bytes)
+        question = read("GET", exchange.scope["query_string"], "", b"", exchange.accept)
+        assert isinstance(question, Question)
+        await _while_there(exchange, self._answer(exchange, question, query, query_id))
         return None
 
     async def _answer(self, exchange: Exchange, question: Question, query: str, query_id: str) -> None:
@@ -118,12 +149,12 @@ class Sparql:
             return Reply(304, headers)
         return Reply(200, headers, service_description(release, url, form))
 
-    def _url(self, exchange: Exchange) -> str:
+    def _url(self, exchange: Exchange, path: str = "/sparql") -> str:
         """Return the absolute address of the endpoint, as the client knows it."""
         host = exchange.headers.get("host", "")
         if self._settings.public_url or not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host):
-            return f"{self._settings.url}/sparql"
-        return f"{exchange.scope.get('scheme', 'http')}://{host}/sparql"
+            return f"{self._settings.url}{path}"
+        return f"{exchange.scope.get('scheme', 'http')}://{host}{path}"
 
     def _wants_page(self, exchange: Exchange) -> bool:
         fields = parse_qs(exchange.scope["query_string"], keep_blank_values=True)

@@ -1,4 +1,4 @@
-"""The command line: `kg check | build | ask | query | serve`. Thin: every verb is a module's."""
+"""The command line, thin: every verb is a module's. Those about Releases and tokens are in `cli_releases`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kg import tables
 from kg.answers import Answer, ask
+from kg.cli_releases import export_command, release_app, token_app
 from kg.errors import BadParameter, BuildError, KgError, QueryError
 from kg.guard import inspect
 from kg.load import load
@@ -35,6 +36,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(release_app, name="release")
+app.add_typer(token_app, name="token")
+app.command("export")(export_command)
 
 Content = Annotated[
     Path | None, typer.Option(help="Folder that holds ontology/, shapes/, queries/ and data/.")

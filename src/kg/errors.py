@@ -10,6 +10,7 @@
     │   └── BadParameter     a value that can't be used; carries the candidates
     └── QueryError           an answer could not be given; carries line and column where known
         ├── MalformedQuery   it isn't SPARQL
+        ├── MalformedData    what was sent isn't RDF in the format it claims
         ├── NotAcceptable    its answer can't be written in an acceptable format
         ├── RefusedQuery     it asks for what this endpoint doesn't do
         ├── TooLarge         the query or the request is over its bound
@@ -30,6 +31,7 @@ __all__ = [
     "BadParameter",
     "BuildError",
     "KgError",
+    "MalformedData",
     "MalformedQuery",
     "MemoryLimit",
     "NoRelease",
@@ -83,6 +85,10 @@ class BuildError(KgError):
         self.problems = sorted(problems, key=lambda p: (str(p.path), p.line or 0, p.message))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[BuildError], tuple[list[Problem]]]:
+        """Travel between processes: the message alone doesn't make it anew."""
+        return type(self), (self.problems,)
+
 
 class NoRelease(KgError):
     """Nothing has been built yet, or there is no such Release."""
@@ -127,6 +133,10 @@ class QueryError(KgError):
 
 class MalformedQuery(QueryError):
     """It isn't SPARQL 1.1."""
+
+
+class MalformedData(QueryError):
+    """What was sent isn't RDF in the format it claims."""
 
 
 class NotAcceptable(QueryError):

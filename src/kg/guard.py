@@ -22,7 +22,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 # The engine recurses on what it joins: from about 3,000 of a kind it overruns its stack.
 MAX_OF_A_KIND = 1_000
-# Without the rows of VALUES, which cost the parser nothing.
+# Without the rows of VALUES and the triples of INSERT DATA, which cost the parser nothing.
 MAX_TOKENS = 20_000
 
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
@@ -53,8 +53,10 @@ class Verdict:
     volatile: bool
 
 
-def inspect(query: str) -> Verdict:
-    """Return the verdict on an allowed query; syntax is the engine's to judge.
+def inspect(query: str, *, update: bool = False) -> Verdict:
+    """Return the verdict on an allowed query, or `update`; syntax is the engine's to judge.
+
+    An update may be as long as a request: what it holds is data.
 
     Raises: RefusedQuery for what is not done here, TooLarge over a bound, MalformedQuery for a
     string without an end; each says where.
@@ -67,11 +69,11 @@ def inspect(query: str) -> Verdict:
     Traceback (most recent call last):
     kg.errors.RefusedQuery: SERVICE at 1:12: this endpoint calls no other endpoint.
     """
-    if len(query.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if not update and len(query.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise TooLarge(f"The query is longer than {MAX_BYTES:,} bytes.", hint="Send it in parts.")
-    verdict = _Reading(query).verdict()
+    verdict = _Reading(query, update).verdict()
     if "\\u" in query or "\\U" in query:
-        other = _Reading(decoded(query)).verdict()
+        other = _Reading(decoded(query), update).verdict()
         if other.query_form != verdict.query_form:
             raise RefusedQuery(
                 "Codepoint escapes make this query mean two things.",
@@ -83,8 +85,9 @@ def inspect(query: str) -> Verdict:
 class _Reading:
     """One pass over a text: what stands open, what was counted, what came just before."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, update: bool) -> None:
         self._text = text
+        self._update = update
         self._open: list[str] = []
         self._counts: Counter[str] = Counter()
         self._prefixes: dict[str, str] = {}
@@ -111,13 +114,15 @@ class _Reading:
         word = token.text.upper()
         if "SERVICE" in word:
             raise self._refused(token, "SERVICE", "this endpoint calls no other endpoint.")
-        if word in _UPDATES:
-            raise self._refused(token, word, "this endpoint answers queries; updates are not on.")
+        if self._update and "LOAD" in word:
+            raise self._refused(token, "LOAD", "this endpoint reads from no address.")
+        if word in _UPDATES and not self._update:
+            raise self._refused(token, word, "a query changes nothing.")
         if word in _COUNTED_WORDS:
             self._count(word, token.start)
         if word in _FORMS:
             self._form = self._form or word
-        self._values = word == "VALUES"
+        self._values = word in {"VALUES", "DATA"}
         self._volatile = self._volatile or word.endswith(_VOLATILE)
 
     def _sign(self, token: Token) -> None:
@@ -167,12 +172,19 @@ class _Reading:
 
     def _pname(self, token: Token) -> None:
         prefix, colon, local = token.text.partition(":")
+        # Outside of braces the engine reads `load:x` as LOAD and then the name `:x`.
+        if self._update and not self._open and "LOAD" in prefix.upper() and not self._declares():
+            raise self._refused(token, "LOAD", "this endpoint reads from no address.")
         if self._names_source() and prefix + colon in self._prefixes:
             self._source(token, self._prefixes[prefix + colon] + local)
 
+    def _declares(self) -> bool:
+        return self._last.text.upper() == "PREFIX"
+
     def _names_source(self) -> bool:
+        sources = {"FROM", "USING"}
         last = self._last.text.upper()
-        return last == "FROM" or (last == "NAMED" and self._before.text.upper() == "FROM")
+        return last in sources or (last == "NAMED" and self._before.text.upper() in sources)
 
     def _source(self, token: Token, iri: str) -> None:
         scheme = re.match("([A-Za-z][A-Za-z0-9+.-]*):", iri)
@@ -205,6 +217,7 @@ class _Reading:
 
 
 _HINTS = {
+    "LOAD": "Send the data itself, by PUT or POST to /store. A prefix can't hold the word.",
     "SERVICE": "Ask that endpoint itself. A prefix that holds the word needs ` .` before a brace.",
     "<": "Put a space after less-than; write an IRI that holds # ' or ) as a prefixed name.",
 }

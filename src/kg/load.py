@@ -61,7 +61,9 @@ class ContentGraph:
     @property
     def place(self) -> Path | str:
         """Where a reader finds it: the file, or else the graph's IRI."""
-        return self.path or str(self.graph)
+        if self.path:
+            return self.path
+        return self.graph.value if isinstance(self.graph, NamedNode) else "the default graph"
 
     def line(self, subject: str | None, predicate: str | None = None, obj: object = None) -> int | None:
         """Return the line of a statement in the file, where there is one."""

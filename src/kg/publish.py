@@ -124,7 +124,10 @@ def publish(
         checked = check(content, steps, cache=home / "cache", default_graph=default_graph)
         manifest = manifest_of(checked, origins, deleted)
         release, new = current, False
-        if not release or release.identity != manifest["identity"]:
+        # Where a graph comes from may change while it says the same: an export, read again.
+        if not release or any(
+            release.manifest.get(part) != manifest[part] for part in ("identity", "graphs", "deleted")
+        ):
             steps.step("publish")
             release, new = write_release(home, checked.store, manifest, root), True
             forget_old(home)
@@ -276,6 +279,9 @@ def _dataset(content: Content, inferred: list[Quad], default_graph: str) -> Stor
     store = Store()
     store.bulk_extend(quad for graph in content.graphs for quad in graph.quads)
     store.bulk_extend(inferred)
+    for graph in content.graphs:
+        if isinstance(graph.graph, NamedNode):
+            store.add_graph(graph.graph)
     if default_graph == "merge":
         said = [quad for graph in content.of("ontology", "data/ttl") for quad in graph.quads]
         store.bulk_extend(Quad(q.subject, q.predicate, q.object, DefaultGraph()) for q in (*said, *inferred))

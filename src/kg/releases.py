@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import NoRelease, ReleaseGone
-from kg.store import DefaultGraph, NamedNode, Quad, Release, Store, open_read_only, read_release, release_path
+from kg.store import (
+    DefaultGraph,
+    NamedNode,
+    Quad,
+    Release,
+    Store,
+    copied,
+    open_read_only,
+    read_release,
+    release_path,
+)
 
 __all__ = [
     "DEFAULT",
@@ -77,8 +87,7 @@ def write_release(
 
 
 def _write_whole(path: Path, dataset: Store) -> None:
-    store = Store(str(path))
-    store.bulk_extend(dataset.quads_for_pattern(None, None, None, None))
+    store = copied(dataset, Store(str(path)))
     store.optimize()
     store.flush()
     # Leaving closes it: a store being written must not be opened read-only.
@@ -101,6 +110,10 @@ def _write_difference(path: Path, dataset: Store, manifest: dict[str, Any], base
             for quad in before - after:
                 store.remove(quad)
             store.extend(after - before)
+            name = graph_name(key)
+            if isinstance(name, NamedNode):
+                # A graph may be there and say nothing.
+                (store.add_graph if key in now else store.remove_graph)(name)
     store.flush()
 
 

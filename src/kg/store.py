@@ -65,6 +65,7 @@ __all__ = [
     "Term",
     "Triple",
     "Variable",
+    "copied",
     "current_release",
     "open_in_memory",
     "open_read_only",
@@ -131,9 +132,15 @@ def open_read_only(release: Release) -> Store:
 
 def open_in_memory(release: Release) -> Store:
     """Load a Release into memory: scans and large answers are several times faster than from disk."""
-    memory = Store()
-    memory.bulk_extend(open_read_only(release).quads_for_pattern(None, None, None, None))
-    return memory
+    return copied(open_read_only(release), Store())
+
+
+def copied(source: Store, target: Store) -> Store:
+    """Fill an empty store with all that another holds, its empty graphs too; return it."""
+    target.bulk_extend(source.quads_for_pattern(None, None, None, None))
+    for name in source.named_graphs():
+        target.add_graph(name)
+    return target
 
 
 def to_term(term: Term) -> NamedNode | Literal:
