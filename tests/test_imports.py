@@ -13,7 +13,10 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 ROOTS = {"kg": REPOSITORY / "src" / "kg", "api": REPOSITORY / "api"}
 
-BUILD = {f"kg.{name}" for name in ("load", "validate", "reason", "hygiene", "expected", "publish")}
+BUILD = {
+    f"kg.{name}"
+    for name in ("load", "validate", "reason", "hygiene", "expected", "publish", "write", "export")
+}
 SERVE = {
     f"kg.{name}" for name in ("guard", "results", "worker", "workers", "processes", "zygote", "metadata")
 }
@@ -29,7 +32,7 @@ DOORS = {
     "uvicorn": {"api"},
     "jinja2": {"api"},
     "rich": {"kg.cli", "kg.tables"},
-    "typer": {"kg.cli", "kg.tables"},
+    "typer": {"kg.cli", "kg.cli_releases", "kg.tables"},
 }
 
 
