@@ -3,7 +3,7 @@ PYTHON ?= python3
 export KG_PORT ?= $(or $(PORT),8000)
 BIN := .venv/bin
 
-.PHONY: serve test quick check build bench lock clean
+.PHONY: serve test quick check build bench conformance lock clean
 
 serve: .venv/serve ## build the graph if its files changed, and serve it
 	@$(BIN)/kg build
@@ -27,6 +27,9 @@ build: .venv/serve ## check the files and publish a Release
 
 bench: .venv/test ## measure beside others; not a test
 	@$(BIN)/python benchmarks/rules.py
+
+conformance: .venv/test ## run the W3C suites (KG_CONFORMANCE_DIR) against us and a peer; writes docs/conformance.md
+	@$(BIN)/python -m tests.conformance
 
 lock: ## write the locks anew: by version and hash, without addresses
 	@test -x $(BIN)/pip-compile || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet pip-tools; }

@@ -115,7 +115,7 @@ class Sparql:
 
     async def _answer(self, exchange: Exchange, question: Question, query: str, query_id: str) -> None:
         verdict = await _inspected(query)
-        job = _job(question, query, verdict)
+        job = _job(question, query, verdict, self._url(exchange))
         headers = {"X-Query-Id": query_id, **_caching(self._workers.release, job, verdict)}
         if has_already(exchange.headers.get("if-none-match"), headers.get("ETag")):
             return await exchange.reply(Reply(304, headers))
@@ -183,8 +183,11 @@ async def _inspected(query: str) -> Verdict:
     return inspect(query)
 
 
-def _job(question: Question, query: str, verdict: Verdict) -> Job:
-    """Return the job, with a format for each kind of answer that can still come. Raises: NotAcceptable."""
+def _job(question: Question, query: str, verdict: Verdict, url: str) -> Job:
+    """Return the job, with a format for each kind of answer that can still come. Raises: NotAcceptable.
+
+    A query without a base of its own has the endpoint's `url` for one (RFC 3986 §5.1.3).
+    """
     rows_type, graph_type = choose(question.accept, ROWS), choose(question.accept, GRAPHS)
     possible = {
         "SELECT": [rows_type],
@@ -203,6 +206,7 @@ def _job(question: Question, query: str, verdict: Verdict) -> Job:
         graph_type=graph_type,
         default_graphs=question.default_graphs,
         named_graphs=question.named_graphs,
+        base=url,
     )
 
 
@@ -210,7 +214,7 @@ def _caching(release: Release, job: Job, verdict: Verdict) -> dict[str, str]:
     if verdict.volatile:
         return {"X-Release": str(release.number), "Cache-Control": "no-store"}
     return _validators(
-        release, [job.query, job.default_graphs, job.named_graphs, job.rows_type, job.graph_type]
+        release, [job.query, job.base, job.default_graphs, job.named_graphs, job.rows_type, job.graph_type]
     )
 
 

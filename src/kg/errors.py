@@ -3,6 +3,7 @@
     KgError
     ├── SettingsError        a setting can't be used as it is
     ├── BuildError           the content can't become a Release; carries the problems found
+    ├── CheckFailed          a check could not run at all: a failure, not a violation
     ├── NoRelease            nothing has been built yet, or there is no such Release
     │   └── ReleaseGone      there was, and it has been forgotten
     ├── QuestionError
@@ -30,6 +31,7 @@ from pathlib import Path
 __all__ = [
     "BadParameter",
     "BuildError",
+    "CheckFailed",
     "KgError",
     "MalformedData",
     "MalformedQuery",
@@ -88,6 +90,10 @@ class BuildError(KgError):
     def __reduce__(self) -> tuple[type[BuildError], tuple[list[Problem]]]:
         """Travel between processes: the message alone doesn't make it anew."""
         return type(self), (self.problems,)
+
+
+class CheckFailed(KgError):
+    """A check could not run at all."""
 
 
 class NoRelease(KgError):

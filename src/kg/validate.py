@@ -19,14 +19,14 @@ from pathlib import Path
 import pyshacl
 import rdflib
 from pyshacl.errors import ReportableRuntimeError
-from rdflib.namespace import RDF, SH
+from rdflib.namespace import OWL, RDF, SH, XSD
 
-from kg.errors import BuildError, Problem
+from kg.errors import BuildError, CheckFailed, Problem
 from kg.load import Content, ContentGraph
 from kg.namespaces import PREFIXES, compact, graph_iri
 from kg.store import BlankNode, Literal, NamedNode, Quad
 
-__all__ = ["validate"]
+__all__ = ["report", "validate"]
 
 _SUBCLASS = NamedNode(PREFIXES["rdfs"] + "subClassOf")
 _SEVERITY = {str(SH.Violation): "violation", str(SH.Warning): "warning", str(SH.Info): "info"}
@@ -68,6 +68,14 @@ def validate(
     return problems
 
 
+def report(data: Iterable[Quad], shapes: Iterable[Quad]) -> rdflib.Graph:
+    """Return SHACL's own report of what shapes find in data.
+
+    Raises: CheckFailed when a shape can't be run at all.
+    """
+    return _run(_graph(data), _shapes_graph(shapes))
+
+
 def _check(
     file: ContentGraph, around: list[Quad], tree: list[Quad], shapes: dict[str, rdflib.Graph]
 ) -> list[Problem]:
@@ -98,7 +106,27 @@ class _Neighbourhoods:
 def _shapes(content: Content, part: str) -> rdflib.Graph:
     folder = graph_iri(f"shapes/{part}/")
     files = (file for file in content.of("shapes") if f"{file.graph}".startswith(f"<{folder}"))
-    return _graph(quad for file in files for quad in file.quads)
+    return _shapes_graph(quad for file in files for quad in file.quads)
+
+
+def _shapes_graph(quads: Iterable[Quad]) -> rdflib.Graph:
+    """Return shapes as a graph, with prefixes declared also along owl:imports, which pySHACL leaves out."""
+    graph = _graph(quads)
+    for prefixes in set(graph.objects(None, SH.prefixes)):
+        for ontology in list(graph.transitive_objects(prefixes, OWL.imports)):
+            for declaration in list(graph.objects(ontology, SH.declare)):
+                graph.add((prefixes, SH.declare, declaration))
+    return graph
+
+
+def _run(data: rdflib.Graph, shapes: rdflib.Graph) -> rdflib.Graph:
+    try:
+        _, found, text = pyshacl.validate(data, shacl_graph=shapes, inference=None, inplace=True)
+    except (ReportableRuntimeError, NotImplementedError) as error:
+        found, text = None, getattr(error, "message", str(error))
+    if not isinstance(found, rdflib.Graph):
+        raise CheckFailed(f"The check could not run: {text}")
+    return found
 
 
 def _report(
@@ -109,15 +137,11 @@ def _report(
     pySHACL's own `focus_nodes` leaves nested shapes unchecked, so the report is filtered instead.
     """
     try:
-        _, report, text = pyshacl.validate(data, shacl_graph=shapes, inference=None, inplace=True)
-    except ReportableRuntimeError as error:
-        report, text = None, error.message
-    if not isinstance(report, rdflib.Graph):
-        raise BuildError([Problem(file.place, None, f"The check could not run: {text}", "Mend the shape.")])
-    results = report.subjects(RDF.type, SH.ValidationResult)
-    found = (
-        _problem(report, result, file) for result in results if report.value(result, SH.focusNode) in own
-    )
+        whole = _run(data, shapes)
+    except CheckFailed as error:
+        raise BuildError([Problem(file.place, None, str(error), "Mend the shape.")]) from None
+    results = whole.subjects(RDF.type, SH.ValidationResult)
+    found = (_problem(whole, result, file) for result in results if whole.value(result, SH.focusNode) in own)
     return list(dict.fromkeys(found))  # two constraints of one rule say the same
 
 
@@ -156,6 +180,8 @@ def _term(term: object) -> rdflib.term.Node:
             return rdflib.BNode(term.value)
         case Literal(language=str() as language):
             return rdflib.Literal(term.value, lang=language, normalize=False)
+        case Literal(datatype=NamedNode(value=datatype)) if datatype == str(XSD.string):
+            return rdflib.Literal(term.value)  # as rdflib reads a string in a SPARQL constraint
         case Literal():
             return rdflib.Literal(term.value, datatype=rdflib.URIRef(term.datatype.value), normalize=False)
     raise TypeError(f"{term} can't be checked: triple terms are not in use.")

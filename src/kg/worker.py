@@ -45,7 +45,7 @@ class Job:
 
     Shapes: `rows_type` and `graph_type` are keys of the tables in `results`, or None where the
     caller takes nothing of that kind; `bindings` maps a variable's name to a term as in SPARQL
-    results JSON; a dataset of None is the store's own.
+    results JSON; a dataset of None is the store's own; `base` resolves relative IRIs.
     """
 
     query: str
@@ -54,6 +54,7 @@ class Job:
     default_graphs: list[str] | None = None
     named_graphs: list[str] | None = None
     bindings: dict[str, Term] = field(default_factory=dict)
+    base: str | None = None
 
     def encode(self) -> bytes:
         return frame(b"J", json.dumps(asdict(self)).encode())
@@ -147,6 +148,7 @@ def _ask(store: Store, job: Job) -> Result:
     given = job.default_graphs is not None or job.named_graphs is not None
     return store.query(
         job.query,
+        base_iri=job.base,
         default_graph=[NamedNode(iri) for iri in job.default_graphs or []] if given else None,
         named_graphs=[NamedNode(iri) for iri in job.named_graphs or []] if given else None,
         substitutions={Variable(name): to_term(value) for name, value in job.bindings.items()},

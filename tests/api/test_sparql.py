@@ -147,6 +147,11 @@ def test_dataset_parameters_choose_the_graphs(service: Service) -> None:
     assert service.get(count, **{"named-graph-uri": "relative"}).status_code == 400
 
 
+def test_relative_iri_is_resolved_against_the_endpoint(service: Service) -> None:
+    answer = _value(service.get("SELECT (STR(<thing>) AS ?o) {}"))
+    assert answer == f"http://127.0.0.1:{service.port}/thing"
+
+
 def test_syntax_error_is_400_with_its_place(service: Service) -> None:
     response = service.get("SELECT * {\n ?s ?p }")
     assert response.status_code == 400
