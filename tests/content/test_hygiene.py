@@ -68,7 +68,8 @@ def test_spoilt_world_gives_the_expected_rows(spoilt: Callable[[str], Path], que
     for subject, problem in zip(subjects, problems, strict=True):
         if problem.line is not None:
             line = problem.path.read_text("utf-8").splitlines()[problem.line - 1]
-            assert line.startswith("<>") or subject in line
+            node = f"<#{subject.removesuffix('>').rpartition('#')[2]}>"
+            assert line.startswith("<>") or subject in line or node in line
 
 
 @pytest.mark.parametrize("query", QUERIES)
