@@ -101,10 +101,13 @@ class Sparql:
         return None
 
     async def _store(self, exchange: Exchange, query_id: str) -> None:
-        graph = store.named(exchange, self._url(exchange, "/store"))
+        url = self._url(exchange, "/store")
+        graph = store.named(exchange, url)
         release = self._workers.release
         if exchange.method not in {"GET", "HEAD"}:
-            reply = await store.take(exchange, self._door, graph, release, self._body_limit_bytes)
+            reply = await store.take(
+                exchange, self._door, graph, release, url=url, limit_bytes=self._body_limit_bytes
+            )
             return await exchange.reply(reply)
         query = store.query_for(graph, release)
         await exchange.body(self._body_limit_bytes)

@@ -64,7 +64,7 @@ def query_for(graph: str | None, release: Release) -> str:
 
 
 async def take(
-    exchange: Exchange, door: Door, graph: str | None, release: Release, limit_bytes: int
+    exchange: Exchange, door: Door, graph: str | None, release: Release, *, url: str, limit_bytes: int
 ) -> Reply:
     """Do a PUT, POST or DELETE and return its answer. Raises: what refused it."""
     door.check(exchange)
@@ -80,7 +80,7 @@ async def take(
         if exchange.method == "PUT":
             raise BadRequest("The request names no graph.", hint="Add ?graph=<iri> or ?default.")
         graph = f"{GRAPH}online/{uuid4()}"
-        headers["Location"] = f"/store?graph={quote(graph, safe='')}"
+        headers["Location"] = f"{url}?graph={quote(graph, safe='')}"
     base = None if graph in (None, DEFAULT) else graph
     read = tuple((GRAPHS[media_type].suffix.lstrip("."), base, content) for media_type, content in parts)
     outcome = await door.commit(Upload(exchange.method, graph, read))

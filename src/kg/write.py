@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kg.errors import KgError, MalformedData, MalformedQuery, QueryError, RefusedQuery
+from kg.errors import KgError, MalformedData, QueryError, RefusedQuery
 from kg.guard import inspect
-from kg.lexer import place, tokens
 from kg.load import Content, ContentGraph, folder_of, held_to_ontology, statements_hash
 from kg.namespaces import GRAPH
 from kg.publish import Origins, check, content_of, key_of, manifest_of
@@ -31,8 +30,9 @@ from kg.store import (
     open_in_memory,
     parse,
 )
+from kg.updates import malformed, with_dataset, without_sources
 
-__all__ = ["Outcome", "Update", "Upload", "Write", "Writing", "with_dataset"]
+__all__ = ["Outcome", "Update", "Upload", "Write", "Writing"]
 
 
 @dataclass(frozen=True)
@@ -216,11 +216,15 @@ def _applied(store: Store, write: Write) -> Outcome:
     try:
         if isinstance(write, Update):
             inspect(write.text, update=True)
-            store.update(with_dataset(write), base_iri=write.base)
+            text = with_dataset(write.text, write.using, write.using_named)
+            store.update(without_sources(text), base_iri=write.base)
             return Outcome()
         return _uploaded(store, write)
     except SyntaxError as error:
-        return Outcome(error=malformed(str(error), "This isn't SPARQL 1.1 Update"))
+        return Outcome(error=malformed(str(error)))
+    except OSError:
+        message = "LOAD: this endpoint reads from no address."
+        return Outcome(error=RefusedQuery(message, hint="Send the data itself, by PUT or POST to /store."))
     except (KgError, RuntimeError, ValueError) as error:
         return Outcome(error=error if isinstance(error, KgError) else QueryError(f"{error}"))
 
@@ -271,40 +275,3 @@ def _read(part: tuple[str, str | None, bytes], graph: NamedNode | DefaultGraph |
             "The data names graphs of its own.", hint="Send one graph, in a format such as Turtle."
         )
     return [Quad(quad.subject, quad.predicate, quad.object, graph) for quad in said]
-
-
-def with_dataset(update: Update) -> str:
-    """Return an update whose operations read the graphs that the protocol's parameters name.
-
-    Raises: RefusedQuery when it names graphs of its own, which the protocol forbids beside them.
-
-    >>> with_dataset(Update("DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }", using=("urn:g",)))
-    'DELETE { ?s ?p ?o } USING <urn:g> WHERE { ?s ?p ?o }'
-    """
-    if not update.using and not update.using_named:
-        return update.text
-    clauses = [f"USING <{iri}>" for iri in update.using]
-    clauses += [f"USING NAMED <{iri}>" for iri in update.using_named]
-    pieces, at, depth = [], 0, 0
-    before = ""
-    for token in tokens(update.text):
-        word = token.text.upper()
-        depth += (token.text == "{") - (token.text == "}")
-        if depth == 0 and word in {"USING", "WITH"}:
-            line, column = place(update.text, token.start)
-            message = f"{word} at {line}:{column} can't be used with using-graph-uri."
-            raise MalformedQuery(message, line=line, column=column)
-        # `DELETE WHERE { … }` has no place for them.
-        if depth == 0 and word == "WHERE" and before != "DELETE":
-            pieces += [update.text[at : token.start], " ".join(clauses), " "]
-            at = token.start
-        before = word
-    return "".join([*pieces, update.text[at:]])
-
-
-def malformed(message: str, what: str) -> MalformedQuery:
-    """Return a syntax error with its position, which the engine gives only in words."""
-    found = re.match(r"error at (\d+):(\d+): (.*)", message, re.DOTALL)
-    if not found:
-        return MalformedQuery(f"{what}: {message}")
-    return MalformedQuery(f"{what}: {found[3]}", line=int(found[1]), column=int(found[2]))

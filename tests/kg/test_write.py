@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from kg.namespaces import DEF, GRAPH
 from kg.publish import publish
 from kg.releases import find_release, forget_old, keep, list_releases, only_writer, point_to
 from kg.store import DefaultGraph, NamedNode, Quad, Release, current_release, open_read_only
-from kg.write import Outcome, Update, Upload, Write, Writing, with_dataset
+from kg.updates import with_dataset
+from kg.write import Outcome, Update, Upload, Write, Writing
 
 from ..conftest import Quiet
 
@@ -52,6 +54,13 @@ def home(tmp_path: Path, small_release: tuple[Path, Release]) -> Path:
 def commit(home: Path) -> Callable[..., list[Outcome]]:
     writing = Writing(home, "merge")
     return lambda *writes: writing.commit(list(writes))
+
+
+@pytest.fixture
+def unused_tcp() -> Iterator[socket.socket]:
+    """A socket that listens and that nobody should come to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
 
 
 @pytest.fixture
@@ -161,6 +170,11 @@ def test_write_that_changes_nothing_makes_no_release(commit: Callable[..., list[
         (Upload("DELETE", f"{GRAPH}ontology/funding"), "ontology or shapes"),
         (Upload("DELETE", f"{GRAPH}inferred/stated/inverse"), "made by rules"),
         (update("LOAD <http://127.0.0.1/x> INTO GRAPH <urn:g>"), "reads from no address"),
+        (update("LOAD <file:///etc/passwd> INTO GRAPH <urn:g>"), "reads from no address"),
+        (update("PREFIX x: <http://127.0.0.1/> LOAD x:y"), "reads from no address"),
+        (update("LOAD # SILENT\n<http://127.0.0.1/x>"), "reads from no address"),
+        (update("LOADSILENT<http://127.0.0.1/x>"), "reads from no address"),
+        (update("LOAD:x"), "reads from no address"),
         (
             update("INSERT { GRAPH <urn:g> { ?s ?p ?o } } WHERE { SERVICE <http://x/> { ?s ?p ?o } }"),
             "SERVICE",
@@ -189,6 +203,23 @@ def test_data_that_cannot_be_read_says_where(
     (outcome,) = commit(upload)
     assert isinstance(outcome.error, MalformedData)
     assert outcome.error.line == line
+
+
+def test_silent_load_does_nothing_and_the_rest_is_done(
+    home: Path, commit: Callable[..., list[Outcome]], unused_tcp: socket.socket
+) -> None:
+    source = f"http://127.0.0.1:{unused_tcp.getsockname()[1]}/"
+    insert = ADD_AGE.text.removeprefix(PREFIXES)
+    (outcome,) = commit(update(f"LOAD SILENT <{source}> ; {insert}"))
+    assert (outcome.error, outcome.release) == (None, 2)
+    unused_tcp.settimeout(0.1)
+    with pytest.raises(TimeoutError):  # nobody came
+        unused_tcp.accept()
+
+
+def test_malformed_load_is_malformed(commit: Callable[..., list[Outcome]]) -> None:
+    (outcome,) = commit(Update("LOAD <urn:x> INTO <urn:g>"))
+    assert isinstance(outcome.error, MalformedQuery)
 
 
 def test_upload_tells_whether_its_graph_was_there(commit: Callable[..., list[Outcome]]) -> None:
@@ -309,11 +340,11 @@ def test_oldest_releases_are_forgotten_but_those_kept(
     ],
 )
 def test_using_parameter_is_the_clause_of_each_operation(text: str, given: str) -> None:
-    assert given in with_dataset(Update(text, using=("urn:u",)))
+    assert given in with_dataset(text, ["urn:u"], [])
 
 
 @pytest.mark.parametrize("clause", ["USING <urn:x>", "USING NAMED <urn:x>"])
 def test_using_parameter_beside_the_clause_is_malformed(clause: str) -> None:
     text = f"INSERT {{ ?s ?p 2 }} {clause} WHERE {{ ?s ?p 1 }}"
     with pytest.raises(MalformedQuery, match="using-graph-uri"):
-        with_dataset(Update(text, using=("urn:u",)))
+        with_dataset(text, ["urn:u"], [])
