@@ -206,7 +206,7 @@ def test_data_that_cannot_be_read_says_where(
 
 
 def test_silent_load_does_nothing_and_the_rest_is_done(
-    home: Path, commit: Callable[..., list[Outcome]], unused_tcp: socket.socket
+    commit: Callable[..., list[Outcome]], unused_tcp: socket.socket
 ) -> None:
     source = f"http://127.0.0.1:{unused_tcp.getsockname()[1]}/"
     insert = ADD_AGE.text.removeprefix(PREFIXES)
