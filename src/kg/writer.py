@@ -48,7 +48,10 @@ def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int
 
 def _send(connection: socket.socket, message: Any) -> None:
     content = pickle.dumps(message)
-    connection.sendall(LENGTH.pack(len(content)) + content)
+    try:
+        connection.sendall(LENGTH.pack(len(content)) + content)
+    except BrokenPipeError:  # the server has gone, and with it whoever waits for this
+        raise SystemExit from None
 
 
 if __name__ == "__main__":

@@ -63,10 +63,14 @@ class _Zygote:
                 waker.recv(MESSAGE_BYTES)
                 self._reap()
             if self._control in ready and not self._obey():
+                signal.set_wakeup_fd(-1)
                 return
 
     def _obey(self) -> bool:
-        content = self._control.recv(MESSAGE_BYTES)
+        try:
+            content = self._control.recv(MESSAGE_BYTES)
+        except ConnectionError:  # the server was killed
+            content = b""
         order = json.loads(content or b"{}")
         if order.get("kill") in self._children:
             os.kill(order["kill"], signal.SIGKILL)
