@@ -111,20 +111,20 @@ class _WriterProcess:
         """Return the outcomes of a batch. Raises: TimeLimit, MemoryLimit, WorkerLost."""
         content = pickle.dumps(writes)
         self._writer.write(LENGTH.pack(len(content)) + content)
-        applied = 0
+        # Applying is what the writer asked for; before it the dataset is loaded, after it checked.
+        heard = -1
         while True:
-            # Applying is the writer's own text; what follows is our check of the whole.
-            limit_s = self._settings.time_limit_s if applied < len(writes) else self._settings.stream_limit_s
+            applying = 0 <= heard < len(writes)
+            limit_s = self._settings.time_limit_s if applying else self._settings.stream_limit_s
             try:
                 async with asyncio.timeout(limit_s):
                     message = await self._receive()
             except TimeoutError:
-                raise TimeLimit(
-                    f"The write took longer than {limit_s:g} seconds.", hint="Write less at a time."
-                ) from None
+                hint = "Write less at a time."
+                raise TimeLimit(f"The write took longer than {limit_s:g} seconds.", hint=hint) from None
             if message is not None:
                 return list(message)
-            applied += 1
+            heard += 1
 
     async def _receive(self) -> Any:
         try:

@@ -99,26 +99,28 @@ class Writing:
     default_graph: str
     _held: _Held | None = field(default=None, init=False)
 
-    def commit(self, writes: list[Write], applied: Callable[[], None] = lambda: None) -> list[Outcome]:
-        """Return what came of each write; `applied` is called after each, before the whole is checked.
+    def commit(self, writes: list[Write], progress: Callable[[], None] = lambda: None) -> list[Outcome]:
+        """Return what came of each write.
 
-        Raises: NoRelease when there is nothing to write to.
+        `progress` is called when the dataset is at hand, and after each write that has been applied
+        to it; then the whole is checked. Raises: NoRelease when there is nothing to write to.
         """
         with only_writer(self.home):
-            return self._commit(writes, applied)
+            return self._commit(writes, progress)
 
-    def _commit(self, writes: list[Write], applied: Callable[[], None]) -> list[Outcome]:
+    def _commit(self, writes: list[Write], progress: Callable[[], None]) -> list[Outcome]:
         held = self._hold()
         self._held = None  # until it is known that it holds what was published
+        progress()
         outcomes = []
         for write in writes:
             outcomes.append(_applied(held.store, write))
-            applied()
+            progress()
         try:
             done = self._publish(held)
         except KgError as error:
             if len(writes) > 1:
-                return [outcome for write in writes for outcome in self._commit([write], applied)]
+                return [outcome for write in writes for outcome in self._commit([write], progress)]
             return [outcome if outcome.error else Outcome(error=error) for outcome in outcomes]
         return [outcome if outcome.error else replace(done, existed=outcome.existed) for outcome in outcomes]
 

@@ -5,7 +5,8 @@ a commit that is cut short leaves the Release in service as it was. Messages are
 after its length, over a socket that only the server has the other end of.
 
     to it    [Write, …]
-    from it  None, once for each write that has been applied; then [Outcome, …]
+    from it  None, when the dataset is at hand and for each write that has been applied;
+             then [Outcome, …]
 """
 
 from __future__ import annotations
