@@ -26,7 +26,7 @@ CORS = (
     ),
     (
         b"access-control-expose-headers",
-        b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, Retry-After",
+        b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, X-Failed-Service, Retry-After",
     ),
 )
 _VARY = {"Vary": "Accept, Accept-Profile, Accept-Language"}

@@ -24,6 +24,7 @@ from kg.errors import (
     QuestionError,
     RefusedQuery,
     ReleaseGone,
+    ServiceFailed,
     TimeLimit,
     TooBusy,
     TooLarge,
@@ -93,6 +94,7 @@ _TABLE: dict[type[BaseException], tuple[int, str]] = {
     MalformedData: (400, "The data can't be read"),
     BuildError: (422, "The data does not conform"),
     RefusedQuery: (403, "This endpoint does not do that"),
+    ServiceFailed: (502, "An endpoint that the query calls gave no answer"),
     TooLarge: (413, "Too large"),
     TimeLimit: (503, "The time limit was reached"),
     MemoryLimit: (503, "The memory limit was reached"),
@@ -157,6 +159,8 @@ def _fields(error: KgError) -> dict[str, Any]:
         "column": "column",
         "name": "parameter",
         "candidates": "candidates",
+        "service": "service",
+        "reason": "reason",
     }
     fields = {field: getattr(error, name, None) for name, field in names.items()}
     if isinstance(error, BuildError):

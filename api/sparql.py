@@ -11,7 +11,8 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -22,7 +23,8 @@ from api.negotiation import choose, has_already
 from api.problems import MethodNotAllowed, Reply, problem
 from api.protocol import UPDATE, Change, Question, read
 from api.writing import Door, done
-from kg.errors import KgError, NotAcceptable, QueryError, TooLarge
+from kg.errors import KgError, NotAcceptable, QueryError, ServiceFailed, TooLarge
+from kg.federation import Federation
 from kg.guard import Verdict, inspect
 from kg.metadata import service_description
 from kg.results import GRAPHS, ROWS
@@ -56,6 +58,7 @@ class Sparql:
         self._workers = workers
         self._door = door
         self._page = page
+        self._federation = Federation(settings, workers)
         self._body_limit_bytes = int(settings.body_limit_mb * 1024 * 1024)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,8 +96,9 @@ class Sparql:
         asked = read(exchange.method, exchange.scope["query_string"], content_type, body, exchange.accept)
         if isinstance(asked, Change):
             self._door.check(exchange)
-            update = Update(asked.update, self._url(exchange), asked.using, asked.using_named)
-            return await exchange.reply(done(await self._door.commit(update)))
+            text, failed = await self._calling_nothing(exchange, asked.update)
+            update = Update(text, self._url(exchange), asked.using, asked.using_named)
+            return await exchange.reply(done(await self._door.commit(update), headers=_failures(failed)))
         if asked.query is None:
             return await exchange.reply(self._description(exchange, asked))
         await _while_there(exchange, self._answer(exchange, asked, asked.query, query_id))
@@ -117,9 +121,14 @@ class Sparql:
         return None
 
     async def _answer(self, exchange: Exchange, question: Question, query: str, query_id: str) -> None:
-        verdict = await _inspected(query)
-        job = _job(question, query, verdict, self._url(exchange))
+        url = self._url(exchange)
+        verdict = await _inspected(query, self._settings.services, url)
+        job = _job(question, query, verdict, url)
         headers = {"X-Query-Id": query_id, **_caching(self._workers.release, job, verdict)}
+        if verdict.clauses:
+            federated = await self._federation.answered(query, verdict.clauses, base=url)
+            job = replace(job, query=federated.text, federated=True)
+            headers |= _failures(federated.failed)
         if has_already(exchange.headers.get("if-none-match"), headers.get("ETag")):
             return await exchange.reply(Reply(304, headers))
         async with self._workers.run(job) as answer:
@@ -127,6 +136,19 @@ class Sparql:
             headers |= _caching(answer.release, job, verdict) | {"Content-Type": _labelled(answer.media_type)}
             await self._stream(exchange, headers, answer, query_id)
         return None
+
+    async def _calling_nothing(
+        self, exchange: Exchange, update: str
+    ) -> tuple[str, tuple[ServiceFailed, ...]]:
+        """Return an update with an answer in the place of each SERVICE clause, and what failed."""
+        url, services = self._url(exchange), self._settings.services
+        if not services or "SERVICE" not in update.upper():
+            return update, ()  # the writer has a guard of its own
+        verdict = await asyncio.to_thread(inspect, update, update=True, services=services, base=url)
+        if not verdict.clauses:
+            return update, ()
+        federated = await self._federation.answered(update, verdict.clauses, base=url, update=True)
+        return federated.text, federated.failed
 
     async def _stream(
         self, exchange: Exchange, headers: dict[str, str], answer: Answer, query_id: str
@@ -147,10 +169,13 @@ class Sparql:
             )
         form, release = GRAPHS[media_type], self._workers.release
         url = self._url(exchange)
-        headers = _validators(release, [url, form.media_type]) | {"Content-Type": _labelled(form.media_type)}
+        federates = bool(self._settings.services)
+        headers = _validators(release, [url, form.media_type, federates]) | {
+            "Content-Type": _labelled(form.media_type)
+        }
         if has_already(exchange.headers.get("if-none-match"), headers["ETag"]):
             return Reply(304, headers)
-        return Reply(200, headers, service_description(release, url, form))
+        return Reply(200, headers, service_description(release, url, form, federates=federates))
 
     def _url(self, exchange: Exchange, path: str = "/sparql") -> str:
         """Return the absolute address of the endpoint, as the client knows it."""
@@ -180,10 +205,10 @@ async def _while_there(exchange: Exchange, work: Coroutine[Any, Any, None]) -> N
         await asyncio.gather(task, watch, return_exceptions=True)
 
 
-async def _inspected(query: str) -> Verdict:
+async def _inspected(query: str, services: Collection[str], base: str) -> Verdict:
     if len(query) > _LONG_CHARACTERS:
-        return await asyncio.to_thread(inspect, query)
-    return inspect(query)
+        return await asyncio.to_thread(inspect, query, services=services, base=base)
+    return inspect(query, services=services, base=base)
 
 
 def _job(question: Question, query: str, verdict: Verdict, url: str) -> Job:
@@ -211,6 +236,12 @@ def _job(question: Question, query: str, verdict: Verdict, url: str) -> Job:
         named_graphs=question.named_graphs,
         base=url,
     )
+
+
+def _failures(failed: tuple[ServiceFailed, ...]) -> dict[str, str]:
+    """Return the header that names what a query did without: each by its address, with the reason."""
+    named = dict.fromkeys(f'<{each.service}>; reason="{each.reason}"' for each in failed)
+    return {"X-Failed-Service": ", ".join(named)} if named else {}
 
 
 def _caching(release: Release, job: Job, verdict: Verdict) -> dict[str, str]:

@@ -16,7 +16,11 @@ ROOTS = {"kg": REPOSITORY / "src" / "kg", "api": REPOSITORY / "api"}
 # `write` builds from what it is sent, so it uses the guard as the serving side does.
 BUILD = {f"kg.{name}" for name in ("load", "validate", "reason", "hygiene", "expected", "publish", "export")}
 SERVE = {
-    f"kg.{name}" for name in ("guard", "results", "worker", "workers", "processes", "zygote", "metadata")
+    f"kg.{name}"
+    for name in (
+        *("guard", "results", "worker", "workers", "processes", "zygote", "metadata"),
+        *("clauses", "caller", "federation", "inlining"),
+    )
 }
 FOUNDATIONS = {"kg.settings", "kg.namespaces", "kg.errors"}
 
@@ -28,6 +32,7 @@ DOORS = {
     "fastapi": {"api"},
     "starlette": {"api"},
     "uvicorn": {"api"},
+    "h11": {"kg.caller"},
     "jinja2": {"api"},
     "rich": {"kg.cli", "kg.tables"},
     "typer": {"kg.cli", "kg.cli_releases", "kg.tables"},

@@ -14,6 +14,7 @@
         ├── MalformedData    what was sent isn't RDF in the format it claims
         ├── NotAcceptable    its answer can't be written in an acceptable format
         ├── RefusedQuery     it asks for what this endpoint doesn't do
+        ├── ServiceFailed    an endpoint that it calls gave no answer; carries which, and why
         ├── TooLarge         the query or the request is over its bound
         ├── TimeLimit        it ran out of time before its first byte
         ├── MemoryLimit      it ran out of memory before its first byte
@@ -43,6 +44,7 @@ __all__ = [
     "QuestionError",
     "RefusedQuery",
     "ReleaseGone",
+    "ServiceFailed",
     "SettingsError",
     "TimeLimit",
     "TooBusy",
@@ -151,6 +153,17 @@ class NotAcceptable(QueryError):
 
 class RefusedQuery(QueryError):
     """It asks for what this endpoint doesn't do."""
+
+
+class ServiceFailed(QueryError):
+    """An endpoint that it calls by SERVICE gave no answer; `reason` is a phrase of ours in ASCII."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        self.service = service
+        self.reason = reason
+        super().__init__(
+            f"<{service}> gave no answer: {reason}.", hint="SERVICE SILENT does without it, and says so."
+        )
 
 
 class TooLarge(QueryError):

@@ -3,6 +3,7 @@
 The engine's grammar has no word boundaries (`service:x {}` and `trueSERVICE<x>{}` call out) and
 reads codepoint escapes only in strings and IRIs, while the standard decodes them everywhere. So a
 query is read both ways and must be allowed in both. What the two could lex differently is refused.
+SERVICE is allowed where it calls an endpoint that was listed; the engine never sees that (`federation`).
 Source: https://www.w3.org/TR/sparql11-query/#grammar
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from kg.clauses import Clause, Clauses, Names
 from kg.errors import MalformedQuery, QueryError, RefusedQuery, TooLarge
 from kg.lexer import Token, decoded, place, tokens
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_OF_A_KIND", "MAX_TOKENS", "Verdict", "inspect"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_OF_A_KIND", "MAX_SERVICES", "MAX_TOKENS", "Verdict", "inspect"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
@@ -24,6 +26,8 @@ MAX_DEPTH = 100
 MAX_OF_A_KIND = 1_000
 # Without the rows of VALUES and the triples of INSERT DATA, which cost the parser nothing.
 MAX_TOKENS = 20_000
+# Each is a call to someone else.
+MAX_SERVICES = 10
 
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY"}
@@ -47,34 +51,43 @@ _OPENS, _CLOSES = "{([", "})]"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of an allowed query: its form, if it says so plainly, and whether it may vary."""
+    """What is known of an allowed query: its form, if it says so plainly, whether it may vary, its calls."""
 
     query_form: str | None
     volatile: bool
+    clauses: tuple[Clause, ...] = ()
+
+    @property
+    def calls(self) -> list[tuple[str, bool]]:
+        """Which endpoints it calls, and whether it can do without them."""
+        return [(clause.url, clause.silent) for clause in self.clauses]
 
 
-def inspect(query: str, *, update: bool = False) -> Verdict:
+def inspect(
+    query: str, *, update: bool = False, services: Collection[str] = (), base: str | None = None
+) -> Verdict:
     """Return the verdict on an allowed query, or `update`; syntax is the engine's to judge.
 
-    An update may be as long as a request: what it holds is data.
+    An update may be as long as a request: what it holds is data. `services` are the endpoints that
+    it may call, `base` is what an IRI without a scheme is resolved against.
 
     Raises: RefusedQuery for what is not done here, TooLarge over a bound, MalformedQuery for a
     string without an end; each says where.
 
     >>> inspect("SELECT ?service { ?service a <http://example.org/SERVICE> }")
-    Verdict(query_form='SELECT', volatile=False)
+    Verdict(query_form='SELECT', volatile=False, clauses=())
     >>> inspect("ASK { FILTER(NOW() > ?loaded) } # LOAD nothing")
-    Verdict(query_form='ASK', volatile=True)
+    Verdict(query_form='ASK', volatile=True, clauses=())
     >>> inspect("SELECT * { service <http://example.org/> { ?s ?p ?o } }")
     Traceback (most recent call last):
     kg.errors.RefusedQuery: SERVICE at 1:12: this endpoint calls no other endpoint.
     """
     if not update and len(query.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise TooLarge(f"The query is longer than {MAX_BYTES:,} bytes.", hint="Send it in parts.")
-    verdict = _Reading(query, update).verdict()
+    verdict = _Reading(query, update, services, base).verdict()
     if "\\u" in query or "\\U" in query:
-        other = _Reading(decoded(query), update).verdict()
-        if other.query_form != verdict.query_form:
+        other = _Reading(decoded(query), update, services, base).verdict()
+        if (other.query_form, other.calls) != (verdict.query_form, verdict.calls):
             raise RefusedQuery(
                 "Codepoint escapes make this query mean two things.",
                 hint="Write keywords and punctuation as they are.",
@@ -85,12 +98,14 @@ def inspect(query: str, *, update: bool = False) -> Verdict:
 class _Reading:
     """One pass over a text: what stands open, what was counted, what came just before."""
 
-    def __init__(self, text: str, update: bool) -> None:
+    def __init__(self, text: str, update: bool, services: Collection[str], base: str | None) -> None:
         self._text = text
         self._update = update
+        self._services = services
+        self._names = Names(base)
+        self._clauses: Clauses | None = None
         self._open: list[str] = []
         self._counts: Counter[str] = Counter()
-        self._prefixes: dict[str, str] = {}
         self._form: str | None = None
         self._volatile = False
         # The depth at which a VALUES block's rows stand, once its brace is open.
@@ -101,8 +116,13 @@ class _Reading:
     def verdict(self) -> Verdict:
         for token in self._tokens():
             getattr(self, f"_{token.kind}")(token)
+            if self._clauses:
+                self._clauses.take(token)
             self._before, self._last = self._last, token
-        return Verdict(self._form, self._volatile)
+        if not self._clauses:
+            return Verdict(self._form, self._volatile)
+        self._clauses.finish()
+        return Verdict(self._form, True, tuple(self._clauses.found))
 
     def _tokens(self) -> Iterator[Token]:
         for token in tokens(self._text):
@@ -113,7 +133,7 @@ class _Reading:
     def _word(self, token: Token) -> None:
         word = token.text.upper()
         if "SERVICE" in word:
-            raise self._refused(token, "SERVICE", "this endpoint calls no other endpoint.")
+            self._service(token, word)
         # LOAD itself is made to fail before it runs; the engine also reads LOADSILENT as two words.
         if self._update and "LOAD" in word and word != "LOAD":
             raise self._refused(token, "LOAD", "this endpoint reads from no address.")
@@ -125,6 +145,14 @@ class _Reading:
             self._form = self._form or word
         self._values = word in {"VALUES", "DATA"}
         self._volatile = self._volatile or word.endswith(_VOLATILE)
+
+    def _service(self, token: Token, word: str) -> None:
+        if not self._services:
+            raise self._refused(token, "SERVICE", "this endpoint calls no other endpoint.")
+        if word != "SERVICE":
+            raise self._refused(token, "SERVICE", "it must stand alone, between spaces.")
+        self._count(word, token.start, MAX_SERVICES)
+        self._clauses = self._clauses or Clauses(self._text, self._services, self._names)
 
     def _sign(self, token: Token) -> None:
         sign = token.text
@@ -147,18 +175,22 @@ class _Reading:
     def _calls_out(self) -> None:
         """Refuse `service:x {`: the engine reads SERVICE and then the name `:x`."""
         last = self._last
-        if last.kind != "pname" or self._before.text.upper() == "GRAPH":
+        named = {"GRAPH", "SERVICE", "SILENT"} if self._clauses else {"GRAPH"}
+        if last.kind != "pname" or self._before.text.upper() in named:
             return
         if "SERVICE" in last.text.partition(":")[0].upper():
-            raise self._refused(last, "SERVICE", "this endpoint calls no other endpoint.")
+            raise self._refused(last, "SERVICE", "this can be read as a call.")
 
     def _iri(self, token: Token) -> None:
         iri = token.text[1:-1]
         if self._less_than(iri):
             raise self._refused(token, "<", "this can be read as an IRI and as less-than.")
         if self._last.kind == "pname" and self._before.text.upper() == "PREFIX":
-            self._prefixes[self._last.text] = iri
-        if self._names_source() or self._last.text.upper() == "BASE":
+            self._names.declare(self._last, token)
+        if self._last.text.upper() == "BASE":
+            self._source(token, iri)
+            self._names.rebase(token)
+        if self._names_source():
             self._source(token, iri)
 
     def _less_than(self, iri: str) -> bool:
@@ -172,12 +204,12 @@ class _Reading:
         return operand and inside and bool(re.search("[#')]", iri)) and not re.match("[a-z]+://", iri)
 
     def _pname(self, token: Token) -> None:
-        prefix, colon, local = token.text.partition(":")
+        prefix = token.text.partition(":")[0]
         # Outside of braces the engine reads `load:x` as LOAD and then the name `:x`.
         if self._update and not self._open and "LOAD" in prefix.upper() and not self._declares():
             raise self._refused(token, "LOAD", "this endpoint reads from no address.")
-        if self._names_source() and prefix + colon in self._prefixes:
-            self._source(token, self._prefixes[prefix + colon] + local)
+        if self._names_source():
+            self._source(token, self._names.iri(token) or "")
 
     def _declares(self) -> bool:
         return self._last.text.upper() == "PREFIX"

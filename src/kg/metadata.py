@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kg.namespaces import expand
+from kg.releases import DEFAULT
 from kg.results import Form
 from kg.store import BlankNode, Literal, NamedNode, RdfFormat, Release, Triple, serialize
 
@@ -24,17 +25,19 @@ _WRITES = (
 _TYPE = NamedNode(expand("rdf:type"))
 
 
-def service_description(release: Release, endpoint_url: str, form: Form) -> bytes:
+def service_description(release: Release, endpoint_url: str, form: Form, *, federates: bool = False) -> bytes:
     """Return the description of the service at an absolute URL, in one of the graph formats.
 
-    It describes the default graph as it is: a real graph, not the union of the named ones.
+    It describes the default graph as it is: a real graph, not the union of the named ones. `federates`
+    says whether it calls any other endpoint.
     """
     if not isinstance(form.engine, RdfFormat):
         raise TypeError(f"{form.media_type} can't hold a graph.")
-    return serialize(_triples(release, endpoint_url), format=form.engine, prefixes=_PREFIXES) or b""
+    triples = _triples(release, endpoint_url, federates)
+    return serialize(triples, format=form.engine, prefixes=_PREFIXES) or b""
 
 
-def _triples(release: Release, endpoint_url: str) -> Iterator[Triple]:
+def _triples(release: Release, endpoint_url: str, federates: bool) -> Iterator[Triple]:
     service, dataset, default = BlankNode(), BlankNode(), BlankNode()
     endpoint = NamedNode(endpoint_url)
     yield Triple(service, _TYPE, _sd("Service"))
@@ -42,6 +45,8 @@ def _triples(release: Release, endpoint_url: str) -> Iterator[Triple]:
     # Comunica reads this one.
     yield Triple(service, _sd("url"), endpoint)
     yield Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Query"))
+    if federates:
+        yield Triple(service, _sd("feature"), _sd("BasicFederatedQuery"))
     for name in _WRITES:
         yield Triple(service, _sd("resultFormat"), NamedNode(_FORMATS + name))
     yield Triple(service, _sd("defaultDataset"), dataset)
@@ -50,6 +55,8 @@ def _triples(release: Release, endpoint_url: str) -> Iterator[Triple]:
     yield Triple(dataset, _sd("defaultGraph"), default)
     yield from _graph(default, release.manifest["triples"])
     for iri, graph in sorted(release.manifest["graphs"].items()):
+        if iri == DEFAULT:
+            continue
         named, content = BlankNode(), BlankNode()
         yield Triple(dataset, _sd("namedGraph"), named)
         yield Triple(named, _TYPE, _sd("NamedGraph"))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kg.errors import SettingsError
 
@@ -35,6 +37,9 @@ class Settings:
     body_limit_mb: float = 10.0
     default_graph: str = "merge"
     tokens: str = ""
+    services: tuple[str, ...] = ()
+    service_time_limit_s: float = 10.0
+    service_size_limit_mb: float = 10.0
     publisher_name: str = "Techniekpact Knowledge Graph"
     contact_url: str = ""
 
@@ -58,9 +63,7 @@ class Settings:
             values["port"] = _read("PORT", environ["PORT"], int)
         for variable, name in known.items():
             if variable in environ:
-                kind: Callable[[str], Any] = {"int": int, "float": float, "Path": Path, "str": str}[
-                    str(cls.__dataclass_fields__[name].type)
-                ]
+                kind = _KINDS[str(cls.__dataclass_fields__[name].type)]
                 values[name] = _read(variable, environ[variable], kind)
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
@@ -73,6 +76,8 @@ class Settings:
             "memory_limit_mb",
             "workers",
             "body_limit_mb",
+            "service_time_limit_s",
+            "service_size_limit_mb",
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be a number above 0.")
@@ -82,12 +87,45 @@ class Settings:
             raise SettingsError(f"KG_QUEUE={self.queue} must be 0 or more.")
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"KG_PORT={self.port} must be a port, 0 to 65535.")
+        for service in self.services:
+            if not _is_endpoint(service):
+                what = "an http or https URL, without a user, a password or a fragment"
+                raise SettingsError(f"KG_SERVICES: {service} must be {what}.")
 
     @property
     def url(self) -> str:
         """The address clients are told, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+def _items(text: str) -> tuple[str, ...]:
+    """Return what stands between commas.
+
+    >>> _items("http://a/sparql, http://b/sparql,")
+    ('http://a/sparql', 'http://b/sparql')
+    """
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _is_endpoint(url: str) -> bool:
+    # Only what may stand in a request line and in a header, written as it is sent.
+    if not re.fullmatch(r"https?://[!#-;=?-\[\]_a-z~]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc and "#" not in url
+    except ValueError:
+        return False
+
+
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "Path": Path,
+    "str": str,
+    "tuple[str, ...]": _items,
+}
 
 
 def _read(variable: str, text: str, kind: Callable[[str], Any]) -> Any:

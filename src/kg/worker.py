@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from kg.inlining import FUNCTIONS, perform
 from kg.results import GRAPHS, ROWS, Result, kind_of, write
 from kg.store import NamedNode, Store, Term, Variable, to_term
 
@@ -45,7 +46,8 @@ class Job:
 
     Shapes: `rows_type` and `graph_type` are keys of the tables in `results`, or None where the
     caller takes nothing of that kind; `bindings` maps a variable's name to a term as in SPARQL
-    results JSON; a dataset of None is the store's own; `base` resolves relative IRIs.
+    results JSON; a dataset of None is the store's own; `base` resolves relative IRIs. A `task` of
+    `inlining` is done instead of a query; `federated` says that the query holds what came of one.
     """
 
     query: str
@@ -55,6 +57,8 @@ class Job:
     named_graphs: list[str] | None = None
     bindings: dict[str, Term] = field(default_factory=dict)
     base: str | None = None
+    task: dict[str, Any] | None = None
+    federated: bool = False
 
     def encode(self) -> bytes:
         return frame(b"J", json.dumps(asdict(self)).encode())
@@ -121,6 +125,8 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 def _run(store: Store, job: Job, connection: socket.socket) -> dict[str, Any]:
     """Answer one job; return what its last frame says."""
     try:
+        if job.task:
+            return _perform(job.task, connection)
         result = _ask(store, job)
         kind = kind_of(result)
         media_type = job.rows_type if kind == "rows" else job.graph_type
@@ -144,6 +150,13 @@ def _run(store: Store, job: Job, connection: socket.socket) -> dict[str, Any]:
     return {}
 
 
+def _perform(task: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
+    sink = _Sink(connection, "application/json")
+    sink.write(json.dumps(perform(task)).encode())
+    sink.close()
+    return {}
+
+
 def _ask(store: Store, job: Job) -> Result:
     given = job.default_graphs is not None or job.named_graphs is not None
     return store.query(
@@ -152,6 +165,7 @@ def _ask(store: Store, job: Job) -> Result:
         default_graph=[NamedNode(iri) for iri in job.default_graphs or []] if given else None,
         named_graphs=[NamedNode(iri) for iri in job.named_graphs or []] if given else None,
         substitutions={Variable(name): to_term(value) for name, value in job.bindings.items()},
+        custom_functions=dict(FUNCTIONS) if job.federated else None,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kg.errors import KgError, MalformedData, QueryError, RefusedQuery
 from kg.guard import inspect
+from kg.inlining import FUNCTIONS
 from kg.load import Content, ContentGraph, folder_of, held_to_ontology, statements_hash
 from kg.namespaces import GRAPH
 from kg.publish import Origins, check, content_of, key_of, manifest_of
@@ -218,8 +219,8 @@ def _applied(store: Store, write: Write) -> Outcome:
     try:
         if isinstance(write, Update):
             inspect(write.text, update=True)
-            text = with_dataset(write.text, write.using, write.using_named)
-            store.update(without_sources(text), base_iri=write.base)
+            text = without_sources(with_dataset(write.text, write.using, write.using_named))
+            store.update(text, base_iri=write.base, custom_functions=dict(FUNCTIONS))
             return Outcome()
         return _uploaded(store, write)
     except SyntaxError as error:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kg.errors import KgError
+from kg.isolation import leave_network
 from kg.write import Outcome, Writing
 
 __all__ = ["LENGTH", "main"]
@@ -32,6 +33,7 @@ def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int
     """Serve the socket until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=connection_fd)
+    leave_network()
     writing = Writing(Path(home), default_graph)
     used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
     most = used + memory_limit_mb * 1024 * 1024

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kg.isolation import leave_network
 from kg.store import Release, Store, open_in_memory
 from kg.worker import serve
 
@@ -35,6 +36,7 @@ def main(control_fd: int, number: int, path: str, memory_limit_mb: int) -> None:
     # Ctrl-C in a terminal is for the server, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=control_fd)
+    leave_network()
     store = open_in_memory(Release(number, Path(path), {}))
     # A collection in a worker would touch, and so copy, every page.
     gc.collect()

@@ -212,3 +212,11 @@ def test_update_without_end_is_stopped_and_the_next_one_goes_through(tmp_path: P
         answer = client.post("/sparql", content=endless, headers=UPDATE)
         assert answer.status_code == 503, answer.text
         assert client.put("/store?graph=urn:x", content=ONE, headers=TURTLE).status_code == 201
+
+
+def test_default_graph_that_was_written_to_is_described_as_such(client: httpx.Client) -> None:
+    client.put("/store?default", content=ONE, headers=TURTLE)
+    described = client.get("/sparql", headers={"Accept": "text/turtle"})
+    assert described.status_code == 200
+    assert "sd:defaultGraph" in described.text
+    assert "<default>" not in described.text

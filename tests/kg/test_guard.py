@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kg.clauses import hollow, replaced
 from kg.errors import MalformedQuery, QueryError, RefusedQuery, TooLarge
-from kg.guard import MAX_BYTES, MAX_DEPTH, MAX_OF_A_KIND, inspect
+from kg.guard import MAX_BYTES, MAX_DEPTH, MAX_OF_A_KIND, MAX_SERVICES, inspect
 from kg.store import Literal, NamedNode, Quad, Store
 
 
@@ -41,31 +42,130 @@ def test_query_that_only_contains_the_words_passes(query: str) -> None:
     assert inspect(query).query_form in {"SELECT", "DESCRIBE"}
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * { SERVICE <http://x> { ?s ?p ?o } }",
-        "select*{service<http://x>{}}",
-        "SELECT * { SeRvIcE SILENT ?x { ?s ?p ?o } }",
-        "SELECT*{SERVICESILENT<http://x>{}}",
-        "SELECT*{?s ?p trueSERVICE<http://x>{}}",
-        "PREFIX : <http://x/> SELECT*{SERVICE:x{}}",
-        "PREFIX x: <http://x/> SELECT*{SERVICEx:y # so\n{}}",
-        "PREFIX x: <http://x/> SELECT*{?s ?p trueSERVICEx:y{}}",
-        "PREFIX x: <http://x/> SELECT*{?s ?p 5SERVICE x:y{}}",
-        "SELECT * { ?s ?p 'a' . #'\nSERVICE <http://x> {} }",
-        "SELECT * { ?s ?p ?o FILTER(?o<2)SERVICE#>\n?x{} }",
-        'SELECT*{?s ?p ?o FILTER(?o<2#>"""\n)SERVICE<http://x>{}#"""\n}',
-        "SELECT*{?s ?p ?o FILTER(?o<'''>''' || true)SERVICE<http://x>{} #'''\n}",
-        "SELECT * { SERV\\u0049CE <http://x> {} }",
-        "SELECT * { \\U00000053ERVICE <http://x> {} }",
-        "SELECT * {} # \\u000A SERVICE <http://x> {}",
-        "SELECT * { ?s ?p '\\u0027 . SERVICE <http://x> {} #' }",
-    ],
-)
+CALLING_OUT = [
+    "SELECT * { SERVICE <http://x> { ?s ?p ?o } }",
+    "select*{service<http://x>{}}",
+    "SELECT * { SeRvIcE SILENT ?x { ?s ?p ?o } }",
+    "SELECT*{SERVICESILENT<http://x>{}}",
+    "SELECT*{?s ?p trueSERVICE<http://x>{}}",
+    "PREFIX : <http://x/> SELECT*{SERVICE:x{}}",
+    "PREFIX x: <http://x/> SELECT*{SERVICEx:y # so\n{}}",
+    "PREFIX x: <http://x/> SELECT*{?s ?p trueSERVICEx:y{}}",
+    "PREFIX x: <http://x/> SELECT*{?s ?p 5SERVICE x:y{}}",
+    "SELECT * { ?s ?p 'a' . #'\nSERVICE <http://x> {} }",
+    "SELECT * { ?s ?p ?o FILTER(?o<2)SERVICE#>\n?x{} }",
+    'SELECT*{?s ?p ?o FILTER(?o<2#>"""\n)SERVICE<http://x>{}#"""\n}',
+    "SELECT*{?s ?p ?o FILTER(?o<'''>''' || true)SERVICE<http://x>{} #'''\n}",
+    "SELECT * { SERV\\u0049CE <http://x> {} }",
+    "SELECT * { \\U00000053ERVICE <http://x> {} }",
+    "SELECT * {} # \\u000A SERVICE <http://x> {}",
+    "SELECT * { ?s ?p '\\u0027 . SERVICE <http://x> {} #' }",
+]
+
+
+@pytest.mark.parametrize("query", CALLING_OUT)
 def test_service_however_written_is_refused(query: str) -> None:
     with pytest.raises(RefusedQuery):
         inspect(query)
+
+
+# One that may be called, beside which nothing else may.
+LISTED = "http://listed.example/sparql"
+
+
+@pytest.mark.parametrize("query", CALLING_OUT)
+def test_service_that_is_not_listed_is_refused_where_another_is(query: str) -> None:
+    with pytest.raises(QueryError):
+        inspect(query, services={LISTED})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://listed.example", "http://listed.example/sparql/", "http://listed.example/sparql?", "g"),
+        *("http://listed.example/sparql#", "http://listed.example:80/sparql", "HTTP://listed.example/sparql"),
+        *("http://Listed.example/sparql", "http://listed.example/./sparql", "http://listed.example/sparq%6c"),
+        *("http://listed.example@127.0.0.1/sparql", "http://127.0.0.1/?http://listed.example/sparql", ""),
+        *("https://listed.example/sparql", "//listed.example/sparql", "file:///etc/passwd", "urn:a"),
+    ],
+)
+def test_only_the_very_address_that_is_listed_is_allowed(address: str) -> None:
+    assert inspect(f"SELECT * {{ SERVICE <{LISTED}> {{}} }}", services={LISTED}).clauses
+    with pytest.raises(RefusedQuery, match="not an endpoint that this one may call") as refused:
+        inspect(f"SELECT * {{\n SERVICE <{address}> {{}} }}", services={LISTED})
+    assert (refused.value.line, refused.value.column) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT * {{ SERVICE <{LISTED}> {{ SERVICE <http://x> {{}} }} }}",
+        f"SELECT * {{ SERVICE <{LISTED}> {{}} SERVICE <http://x> {{}} }}",
+        f"SELECT * {{ SERVICESILENT<{LISTED}>{{}} }}",
+        f"SELECT * {{ SERVICE SILENTx <{LISTED}> {{}} }}",
+        f"SELECT * {{ ?s ?p trueSERVICE<{LISTED}>{{}} }}",
+        f"PREFIX : <{LISTED}> SELECT*{{SERVICE:{{}}}}",
+        f"PREFIX x: <{LISTED}> SELECT*{{SERVICE x: SERVICEx:{{}}}}",
+        f"SELECT * {{ SERV\\u0049CE <{LISTED}> {{}} }}",
+        f"SELECT * {{ SERVICE <{LISTED}> {{}} # \\u000A SERVICE <{LISTED}> {{}}\n}}",
+        f"SELECT * {{ SERVICE <{LISTED}> {{ ?s ?p '\\u0027 }} SERVICE <{LISTED}> {{ #' }} }}",
+        f"SELECT * {{ SERVICE \\u0053ILENT <{LISTED}> {{}} }}",
+        f"PREFIX x: <{LISTED}> SELECT * {{ SERVICE <http://y> x: {{}} }}",
+        f"PREFIX x: <{LISTED}> PREFIX x: <http://y> SELECT * {{ SERVICE x: {{}} }}",
+        f"SELECT * {{ VALUES ?e {{ <{LISTED}> }} SERVICE ?e {{}} }}",
+        f"SELECT * {{ VALUES ?e {{ <{LISTED}> }} SERVICE SILENT $e {{}} }}",
+        f"SELECT * {{ SERVICE <{LISTED}> }}",
+        f"SELECT * {{ SERVICE <{LISTED}> SILENT {{}} }}",
+        f"SELECT * {{ SERVICE <{LISTED}> {{ {{ }}",
+        "SELECT * { SERVICE",
+        "SELECT * { SERVICE { } }",
+        "SELECT * { SERVICE _:b { } }",
+        f"SELECT * {{ SERVICE '{LISTED}' {{ }} }}",
+        "SELECT * { SERVICE nobody:sparql { } }",
+    ],
+)
+def test_disguised_or_malformed_service_is_refused_where_one_is_listed(query: str) -> None:
+    with pytest.raises(QueryError):
+        inspect(query, services={LISTED})
+
+
+def test_variable_endpoint_is_refused_with_the_reason() -> None:
+    with pytest.raises(RefusedQuery, match="can't be called by a variable"):
+        inspect("SELECT * { SERVICE ?e {} }", services={LISTED})
+
+
+def test_calling_query_may_vary_and_is_bounded_as_any_other() -> None:
+    assert inspect(f"ASK {{ SERVICE <{LISTED}> {{}} }}", services={LISTED}).volatile
+    calls = f"SERVICE <{LISTED}> {{}} " * MAX_SERVICES
+    assert len(inspect(f"ASK {{ {calls} }}", services={LISTED}).clauses) == MAX_SERVICES
+    for pattern in (
+        f"{calls} SERVICE <{LISTED}> {{}}",
+        f"SERVICE <{LISTED}> {{ {'?s ?p ?o . ' * (MAX_OF_A_KIND + 1)} }}",
+        f"SERVICE <{LISTED}> {{ {'{' * MAX_DEPTH}{'}' * MAX_DEPTH} }}",
+    ):
+        with pytest.raises(TooLarge):
+            inspect(f"ASK {{ {pattern} }}", services={LISTED})
+
+
+def test_update_may_call_what_is_listed_and_load_nothing() -> None:
+    update = f"INSERT {{ ?s ?p ?o }} WHERE {{ SERVICE <{LISTED}> {{ ?s ?p ?o }} }}"
+    assert inspect(update, update=True, services={LISTED}).calls == [(LISTED, False)]
+    with pytest.raises(RefusedQuery):
+        inspect(update, update=True)
+    with pytest.raises(RefusedQuery):
+        inspect(f"LOADSILENT <{LISTED}>", update=True, services={LISTED})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SELECT * { ?s ?p "SERVICE <http://x> {}" }',
+        "SELECT ?service { ?service a <http://example.org/SERVICE> } # SERVICE <http://x> {}",
+        "PREFIX service: <urn:x:> SELECT * { ?s service:of ?o . GRAPH service:g { ?s ?p ?o } }",
+    ],
+)
+def test_query_that_only_contains_the_words_calls_nobody_where_one_is_listed(query: str) -> None:
+    assert inspect(query, services={LISTED}) == inspect(query)
 
 
 @pytest.mark.parametrize(
@@ -183,12 +283,38 @@ def test_what_makes_the_engine_call_out_is_refused(
     start: str, before: list[str], call: str, after: list[str]
 ) -> None:
     query = f"PREFIX x: <urn:x:> SELECT * {{{start}{''.join(before)}{call}{''.join(after)}<urn:z>{{}}\n}}"
+    if calls_out(query):
+        with pytest.raises(QueryError):
+            inspect(query)
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(_STARTS),
+    st.lists(_JUNK, max_size=3),
+    st.sampled_from([*_CALLS, "SERVICE <urn:z>{}", "SERVICE<urn:z>", "SERVICE SILENT x:"]),
+    st.lists(_JUNK, max_size=3),
+)
+def test_what_is_left_of_a_query_that_may_call_never_calls_out(
+    start: str, before: list[str], call: str, after: list[str]
+) -> None:
+    query = f"PREFIX x: <urn:x:> SELECT * {{{start}{''.join(before)}{call}{''.join(after)}<urn:z>{{}}\n}}"
+    try:
+        clauses = inspect(query, services={"urn:z", "urn:x:", "urn:a"}).clauses
+    except QueryError:
+        return
+    assert not calls_out(hollow(query, clauses))
+    assert not calls_out(replaced(query, clauses, ["VALUES ?v { UNDEF }"] * len(clauses)))
+
+
+def calls_out(query: str) -> bool:
+    """Whether the engine would call somebody; it knows no protocol `urn`, but it tries."""
     store = Store()
     store.add(Quad(NamedNode("urn:a"), NamedNode("urn:a"), Literal(1)))
     try:
         list(store.query(query))
     except SyntaxError:
-        return
-    except OSError:  # it knows no protocol `urn`, but it would have called
-        with pytest.raises(QueryError):
-            inspect(query)
+        return False
+    except OSError:
+        return True
+    return False

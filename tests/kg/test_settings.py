@@ -28,6 +28,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "KG_BODY_LIMIT_MB": ("0.5", 0.5),
     "KG_DEFAULT_GRAPH": ("own", "own"),
     "KG_TOKENS": ("/etc/kg/tokens", "/etc/kg/tokens"),
+    "KG_SERVICES": ("http://a/sparql, https://b:8/q?x=y", ("http://a/sparql", "https://b:8/q?x=y")),
+    "KG_SERVICE_TIME_LIMIT_S": ("2.5", 2.5),
+    "KG_SERVICE_SIZE_LIMIT_MB": ("0.5", 0.5),
     "KG_PUBLISHER_NAME": ("Ministerie", "Ministerie"),
     "KG_CONTACT_URL": ("https://example.org/contact", "https://example.org/contact"),
 }
@@ -84,6 +87,8 @@ def test_bad_number_names_the_variable_and_its_value(variable: str, value: str) 
         ("KG_WORKERS", "0"),
         ("KG_QUEUE", "-1"),
         ("KG_BODY_LIMIT_MB", "0"),
+        ("KG_SERVICE_TIME_LIMIT_S", "0"),
+        ("KG_SERVICE_SIZE_LIMIT_MB", "-1"),
         ("KG_PORT", "-1"),
         ("KG_PORT", "65536"),
         ("KG_TIME_LIMIT_S", "nan"),
@@ -93,6 +98,20 @@ def test_bad_number_names_the_variable_and_its_value(variable: str, value: str) 
 def test_number_out_of_range_names_the_variable(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable}={value}.* must be"):
         Settings.from_environment({variable: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://a/sparql", "file:///etc/passwd", "a/sparql", "//a/sparql", "http://", "http:///sparql"),
+        *("http://user@a/", "http://user:word@a/", "http://a/#x", "http://a:0/", "http://a:99999/"),
+        *("http://a/b c", "http://a/<b>", "http://a/é", "http://[::1/", "HTTP://a/"),
+    ],
+)
+def test_service_that_is_no_endpoint_is_named(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^KG_SERVICES: .* must be an http or https URL") as caught:
+        Settings.from_environment({"KG_SERVICES": f"http://right.example/sparql,{url}"})
+    assert url in str(caught.value)
 
 
 def test_unknown_variable_is_refused_with_the_known_ones() -> None:
