@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qs, quote
-from uuid import uuid4
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -20,7 +19,6 @@ from api.exchange import Exchange
 from api.problems import BadRequest, MethodNotAllowed, NoSuchGraph, Reply, UnsupportedMediaType
 from api.protocol import is_iri
 from api.writing import Door, done
-from kg.namespaces import GRAPH
 from kg.releases import DEFAULT
 from kg.results import GRAPHS
 from kg.store import Release
@@ -79,8 +77,7 @@ async def take(
     if graph is None and not all(media_type in _DATASETS for media_type, _ in parts):
         if exchange.method == "PUT":
             raise BadRequest("The request names no graph.", hint="Add ?graph=<iri> or ?default.")
-        graph = f"{GRAPH}online/{uuid4()}"
-        headers["Location"] = f"{url}?graph={quote(graph, safe='')}"
+        graph = headers["Location"] = door.new_graph(url)
     base = None if graph in (None, DEFAULT) else graph
     read = tuple((GRAPHS[media_type].suffix.lstrip("."), base, content) for media_type, content in parts)
     outcome = await door.commit(Upload(exchange.method, graph, read))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 from api.exchange import Exchange
 from api.problems import Reply, Unauthorized
 from kg.committer import Committer
 from kg.errors import RefusedQuery
+from kg.namespaces import GRAPH
 from kg.settings import Settings
 from kg.tokens import Token, find_token, load_tokens
 from kg.write import Outcome, Write
@@ -23,6 +25,7 @@ class Door:
 
     def __init__(self, settings: Settings, committer: Committer) -> None:
         self._tokens = settings.tokens
+        self._merged = settings.default_graph == "merge"
         self._committer = committer
 
     @property
@@ -40,6 +43,10 @@ class Door:
             hint = "Send `Authorization: Bearer <token>`, or Basic with the name and the token."
             raise Unauthorized("Writing needs a token that is known here.", hint=hint, headers=_CHALLENGE)
         return token
+
+    def new_graph(self, url: str) -> str:
+        """Return the IRI of a graph that the client leaves to us; `url` is the address of the store."""
+        return f"{GRAPH}online/{uuid4()}" if self._merged else f"{url}/{uuid4()}"
 
     async def commit(self, write: Write) -> Outcome:
         """Return what came of a write. Raises: what refused it."""
