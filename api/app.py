@@ -19,14 +19,17 @@ from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from api import questions
+from api import operations, questions
+from api.desk import Desk
+from api.log import configure
 from api.pages import page, site
 from api.problems import problem_response, problem_response_for
-from api.sparql import CORS, Page, Sparql
+from api.rest import Rest, open_to_all
+from api.shutdown import Server
+from api.sparql import Page, Sparql
 from api.writing import Door
 from kg.committer import Committer
 from kg.errors import KgError
@@ -37,11 +40,12 @@ from kg.settings import Settings
 from kg.store import Release, current_release
 from kg.workers import Workers
 
-__all__ = ["create_service", "run"]
+__all__ = ["create_server", "create_service", "run"]
 
 _VERSION = metadata.version("techniekpact-kg")
 _LOOK_EVERY_S = 1.0
-_PREFLIGHT = {"Allow": "GET, HEAD, OPTIONS", "Access-Control-Max-Age": "86400"}
+# Between attempts to load a Release that can't be loaded, at most.
+_LONGEST_WAIT_S = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +54,31 @@ def create_service(settings: Settings) -> Any:
 
     Raises: NoRelease, before anything is served, when nothing has been built.
     """
+    return _create(settings)[0]
+
+
+def create_server(settings: Settings, **options: Any) -> Server:
+    """Return the server with its service in it; `options` are uvicorn's. Raises: NoRelease."""
+    service, desk = _create(settings)
+    config = uvicorn.Config(
+        service,
+        host=settings.host,
+        port=settings.port,
+        headers=[("Server", f"techniekpact-kg/{_VERSION}")],
+        server_header=False,
+        # It would believe what anyone on this machine says of where a request comes from.
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        # What may finish has finished by then.
+        timeout_graceful_shutdown=1,
+        **options,
+    )
+    return Server(config, desk)
+
+
+def _create(settings: Settings) -> tuple[Any, Desk]:
     release = current_release(settings.home)
     workers = Workers(settings, release)
     app = FastAPI(
@@ -62,47 +91,40 @@ def create_service(settings: Settings) -> Any:
         lifespan=_lifespan,
     )
     committer = Committer(settings, partial(_adopt, app))
-    sparql = Sparql(settings, workers, Door(settings, committer), _sparql_page(settings, workers))
+    door = Door(settings, committer)
+    desk = Desk(settings, workers, token_name=door.name_of if door.is_open else None)
+    sparql = Sparql(settings, workers, door, _sparql_page(settings, workers), desk)
     app.state.settings = settings
     app.state.workers = workers
     app.state.committer = committer
     app.state.adopting = asyncio.Lock()
+    app.state.desk = desk
+    app.state.sparql = sparql
     app.state.zone = ZoneInfo("Europe/Amsterdam")  # what "today" means to those who ask
     _take_up(app, release)
     app.include_router(questions.router)
-    app.add_api_route("/health", _health, summary="Does the process answer?")
-    app.add_api_route("/ready", _ready, summary="Can a query be answered now?")
+    app.include_router(operations.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_exception_handler(KgError, problem_response_for)
     app.add_exception_handler(HTTPException, _http_error)
+    rest = Rest(app, desk)
 
     async def service(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
         elif scope["path"] in ("/sparql", "/sparql/") or re.match("/store(/|$)", scope["path"]):
             await sparql(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, _open_to_all(send))
         else:
-            # The server drops the body of an answer to HEAD.
-            method = "GET" if scope["method"] == "HEAD" else scope["method"]
-            await app({**scope, "method": method}, receive, _open_to_all(send))
+            await rest(scope, receive, send)
 
-    return service
+    return service, desk
 
 
 def run(settings: Settings) -> None:
     """Serve until told to stop; a first line says where."""
-    uvicorn.run(
-        create_service(settings),
-        host=settings.host,
-        port=settings.port,
-        headers=[("Server", f"techniekpact-kg/{_VERSION}")],
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=10,
-    )
+    server = create_server(settings)
+    configure(settings.log)
+    server.run()
 
 
 def _sparql_page(settings: Settings, workers: Workers) -> Page:
@@ -112,12 +134,12 @@ def _sparql_page(settings: Settings, workers: Workers) -> Page:
         shown = page(
             Request(scope),
             "sparql.html",
-            endpoint=f"{settings.url}/sparql",
+            endpoint=f"{scope['kg.exchange'].origin.url}/sparql",
             example=library_query("example"),
             formats={"CSV": "text/csv", "JSON": "application/sparql-results+json", "Turtle": "text/turtle"},
             **site(settings, workers.release),
         )
-        await shown(scope, receive, _open_to_all(send))
+        await shown(scope, receive, open_to_all(send))
 
     return show
 
@@ -134,21 +156,30 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             await looking
         await app.state.committer.close()
+        await app.state.sparql.close()
         await app.state.workers.close()
 
 
 async def _follow(app: FastAPI) -> None:
-    """Take up the Release that `current` points to, each time it moves; pass over what can't be loaded."""
-    seen = app.state.workers.release.number
+    """Take up the Release that `current` points to, each time it moves.
+
+    One that can't be loaded is tried again, ever more seldom; meanwhile we go on with what we have.
+    """
+    wait_s = _LOOK_EVERY_S
+    failed, again_at = 0, 0.0
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
+        now = asyncio.get_running_loop().time()
         try:
             number = current_release(app.state.settings.home).number
-            if number != seen:
-                seen = number
+            if number == app.state.workers.release.number:
+                failed = 0
+            elif number != failed or now >= again_at:
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S) if number == failed else _LOOK_EVERY_S
+                failed, again_at = number, now + wait_s
                 await _adopt(app, number)
-        except KgError as error:  # go on with what we have
-            _log.warning("%s", error)
+        except KgError as error:
+            _log.warning("Release %s: %s; it is tried again.", failed, error)
 
 
 async def _adopt(app: FastAPI, number: int) -> None:
@@ -165,31 +196,8 @@ def _take_up(app: FastAPI, release: Release) -> None:
     app.state.questions = load_questions(release.path)
 
 
-async def _health() -> dict[str, str]:
-    """Answer as long as the process does."""
-    return {"status": "ok"}
-
-
-async def _ready(request: Request) -> Response:
-    """Answer a query through a worker: 200 when that works, 503 when not."""
-    workers: Workers = request.app.state.workers
-    await workers.rows("SELECT (1 AS ?one) {}", {})
-    return JSONResponse({"status": "ready", "release": workers.release.number, "workers": workers.counts()})
-
-
 async def _http_error(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     response = problem_response(status, str(getattr(error, "detail", "")), request)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
-
-
-def _open_to_all(send: Any) -> Any:
-    """Any page may read what we say: everything here is public."""
-
-    async def with_cors(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *CORS]
-        await send(message)
-
-    return with_cors

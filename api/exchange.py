@@ -1,15 +1,23 @@
-"""One HTTP exchange over plain ASGI: read the request, send a reply or a stream, notice who leaves."""
+"""One HTTP exchange over plain ASGI: read the request, send a reply or a stream, notice who leaves.
+
+It keeps what is told of it afterwards: when its first byte left, how many did, and what came of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from secrets import token_hex
+from time import monotonic
 from typing import Any
 
+from api.callers import NOBODY
+from api.forwarded import Origin
 from api.problems import BadRequest, Reply
 from kg.errors import TooLarge
+from kg.fairness import Claim
 
-__all__ = ["CORS", "METHODS", "ClientGone", "Exchange", "Receive", "Scope", "Send"]
+__all__ = ["CORS", "METHODS", "VARY", "ClientGone", "Exchange", "Receive", "Scope", "Send", "preflight"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,14 +30,15 @@ CORS = (
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD, OPTIONS, QUERY"),
     (
         b"access-control-allow-headers",
-        b"Accept, Content-Type, Accept-Profile, If-None-Match, Authorization",
+        b"Accept, Content-Type, Accept-Profile, If-None-Match, Authorization, X-Query-Id",
     ),
     (
         b"access-control-expose-headers",
-        b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, X-Failed-Service, Retry-After",
+        b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, X-Max-Rows, X-Max-Rows-Reached, "
+        b"X-Failed-Service, Retry-After",
     ),
 )
-_VARY = {"Vary": "Accept, Accept-Profile, Accept-Language"}
+VARY = "Accept, Accept-Encoding, Accept-Profile, Accept-Language"
 
 
 class ClientGone(Exception):
@@ -37,17 +46,32 @@ class ClientGone(Exception):
 
 
 class Exchange:
-    """A request and the way back; `headers` are by lower-case name."""
+    """A request and the way back; `headers` are by lower-case name, times are `monotonic`.
+
+    `claim` is its query's on a worker; `status` is 0 until an answer has begun; `outcome` is a word
+    for what came of it, none where nothing was asked.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.began = monotonic()
+        self.query_id = token_hex(16)
+        self.origin = Origin(None, "")
+        self.caller = NOBODY
+        self.claim = Claim()
+        self.query_hash = self.outcome = ""
+        self.release: int | None = None
+        self.status = self.n_bytes = 0
+        self.first_byte_at: float | None = None
+        self._stopped: Exception | None = None
+        self._work: asyncio.Task[Any] | None = None
         self.scope = scope
         self.method = str(scope["method"])
         self.headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
-        self._receive = receive
-        self._send = send
+        self.receive = receive
+        self.send = send
 
     @property
     def accept(self) -> str | None:
@@ -70,7 +94,7 @@ class Exchange:
         content = bytearray()
         more = True
         while more:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             content += message.get("body", b"")
@@ -79,16 +103,44 @@ class Exchange:
                 raise _too_large(limit_bytes)
         return bytes(content)
 
-    async def gone(self) -> None:
-        """Return when the client has left; only once the body has been read."""
-        while (await self._receive())["type"] != "http.disconnect":
+    async def perform(self, work: Awaitable[None], *, watching: bool = True) -> None:
+        """Do the work, until `stop` is called or, when `watching`, the client leaves.
+
+        It watches only once the body has been read: else it would take it from who reads it.
+        Raises: ClientGone, why it was stopped, what the work raises.
+        """
+        self._work = asyncio.current_task()
+        watch = asyncio.ensure_future(self._gone()) if watching else None
+        try:
+            await work
+        except asyncio.CancelledError:
+            if self._stopped is None or self._work is None:
+                raise
+            self._work.uncancel()
+            raise self._stopped from None
+        finally:
+            self._work = None
+            if watch:
+                watch.cancel()
+
+    def stop(self, why: Exception) -> None:
+        """Break off the work, if it has begun."""
+        if self._work and not self._stopped:
+            self._stopped = why
+            self._work.cancel()
+
+    async def _gone(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
             continue
+        self.stop(ClientGone())
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer, without its body to HEAD."""
         length = {} if reply.status in {204, 304} else {"Content-Length": str(len(reply.body))}
         await self._start(reply.status, {**length, **reply.headers})
-        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else reply.body})
+        body = b"" if self.method == "HEAD" else reply.body
+        await self.send({"type": "http.response.body", "body": body})
+        self.n_bytes = len(body)
 
     async def stream(
         self, headers: dict[str, str], pieces: AsyncIterator[bytes], idle_limit_s: float
@@ -102,15 +154,26 @@ class Exchange:
         async for piece in pieces:
             try:
                 async with asyncio.timeout(idle_limit_s):
-                    await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                    await self.send({"type": "http.response.body", "body": piece, "more_body": True})
             except TimeoutError:
                 raise ClientGone from None
-        await self._send({"type": "http.response.body", "body": b""})
+            self.n_bytes += len(piece)
+        await self.send({"type": "http.response.body", "body": b""})
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
-        lines = {**_VARY, **headers}.items()
+        self.status, self.first_byte_at = status, monotonic()
+        lines = {"Vary": VARY, **headers}.items()
+        cors = list(CORS)
+        if "Access-Control-Allow-Methods" in headers:
+            cors = [each for each in CORS if each[0] != b"access-control-allow-methods"]
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines]
-        await self._send({"type": "http.response.start", "status": status, "headers": [*CORS, *encoded]})
+        await self.send({"type": "http.response.start", "status": status, "headers": [*cors, *encoded]})
+
+
+def preflight(methods: str) -> Reply:
+    """Return the answer to OPTIONS, for browsers and for people."""
+    headers = {"Allow": methods, "Access-Control-Allow-Methods": methods, "Access-Control-Max-Age": "86400"}
+    return Reply(204, headers)
 
 
 def _too_large(limit_bytes: int) -> TooLarge:

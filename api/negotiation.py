@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-__all__ = ["choose", "choose_language", "has_already", "is_open"]
+__all__ = ["choose", "choose_language", "has_already", "is_open", "takes_gzip"]
 
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 
@@ -62,6 +63,21 @@ def choose_language(accept_language: str | None, offered: Sequence[str]) -> str:
     ranges = [f"{tag.strip().partition('-')[0]}/*;{rest}" for tag, _, rest in tags]
     chosen = choose(", ".join(ranges), [f"{language}/any" for language in offered])
     return chosen.partition("/")[0] if chosen else offered[0]
+
+
+@lru_cache(maxsize=1_024)
+def takes_gzip(accept_encoding: str | None) -> bool:
+    """Whether a client would rather have an answer compressed.
+
+    >>> [takes_gzip(each) for each in ("gzip, deflate, br", "*", "gzip;q=0", "identity, gzip;q=0.5", "")]
+    [True, True, False, False, False]
+    """
+    if not accept_encoding:
+        return False
+    # A coding is a media range without its second half.
+    codings = [part.strip().partition(";") for part in accept_encoding.lower().split(",")]
+    ranges = [f"{coding.strip().removeprefix('x-')}/*;{rest}" for coding, _, rest in codings]
+    return choose(", ".join(ranges), ["gzip/any", "identity/any"]) == "gzip/any"
 
 
 def is_open(accept: str | None) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from api.forwarded import Origin
 from api.negotiation import choose_language
 from kg.answers import label
 from kg.settings import Settings
 from kg.store import Release
 from kg.tables import cell, citation, ordered
 
-__all__ = ["LANGUAGES", "TEXT", "language_of", "page", "site"]
+__all__ = ["LANGUAGES", "TEXT", "language_of", "page", "root_of", "site"]
 
 LANGUAGES = ("nl", "en")
 
@@ -112,10 +113,17 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         text=TEXT[language],
         language=language,
         other=other,
+        root=root_of(request),
         other_url="?" + _query(request, lang=other),
         **values,
     )
     return HTMLResponse(html, status, {**_HEADERS, "Content-Language": language})
+
+
+def root_of(request: Request) -> str:
+    """Return what stands before every path of ours, behind a proxy that puts us in a folder."""
+    origin: Origin = request.scope["kg.exchange"].origin
+    return urlsplit(origin.url).path
 
 
 def site(settings: Settings, release: Release) -> dict[str, Any]:

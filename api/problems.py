@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from api.negotiation import choose
 from kg.errors import (
     BadParameter,
     BuildError,
+    Cancelled,
     KgError,
     MalformedData,
     MalformedQuery,
@@ -28,19 +30,26 @@ from kg.errors import (
     TimeLimit,
     TooBusy,
     TooLarge,
+    TooMany,
     UnknownQuestion,
+    UnknownRelease,
     WorkerLost,
 )
 from kg.namespaces import BASE
 
 __all__ = [
+    "TABLE",
     "BadRequest",
+    "Conflict",
     "MethodNotAllowed",
     "NoSuchGraph",
     "Reply",
     "RequestError",
+    "Stopping",
     "Unauthorized",
+    "UnknownQuery",
     "UnsupportedMediaType",
+    "kebab",
     "problem",
     "problem_response",
     "problem_response_for",
@@ -61,6 +70,22 @@ class RequestError(KgError):
 
 class BadRequest(RequestError):
     """It doesn't follow its protocol."""
+
+
+class Conflict(RequestError):
+    """It asks for what another has."""
+
+
+class UnknownQuery(RequestError):
+    """It is about a query that its caller doesn't have running."""
+
+
+class Stopping(RequestError):
+    """It came when the service was about to end."""
+
+    def __init__(self) -> None:
+        headers = {"Retry-After": str(_RETRY_AFTER_S), "Connection": "close"}
+        super().__init__("The service is stopping.", hint="Try again in a few seconds.", headers=headers)
 
 
 class MethodNotAllowed(RequestError):
@@ -89,7 +114,7 @@ class Reply:
 
 
 # The closest class counts, so one that is not named here is answered as its parent is.
-_TABLE: dict[type[BaseException], tuple[int, str]] = {
+TABLE: dict[type[BaseException], tuple[int, str]] = {
     MalformedQuery: (400, "The query is not SPARQL 1.1"),
     MalformedData: (400, "The data can't be read"),
     BuildError: (422, "The data does not conform"),
@@ -99,6 +124,8 @@ _TABLE: dict[type[BaseException], tuple[int, str]] = {
     TimeLimit: (503, "The time limit was reached"),
     MemoryLimit: (503, "The memory limit was reached"),
     TooBusy: (503, "Too busy"),
+    TooMany: (429, "Too many requests"),
+    Cancelled: (409, "The query was stopped"),
     WorkerLost: (503, "The query was lost"),
     NotAcceptable: (406, "No acceptable format"),
     QueryError: (500, "The query failed"),
@@ -106,8 +133,12 @@ _TABLE: dict[type[BaseException], tuple[int, str]] = {
     BadParameter: (400, "A parameter can't be used"),
     QuestionError: (400, "The question can't be asked so"),
     ReleaseGone: (410, "The Release is gone"),
+    UnknownRelease: (404, "No such Release"),
     NoRelease: (503, "There is no data yet"),
     BadRequest: (400, "The request can't be read"),
+    Conflict: (409, "In use"),
+    UnknownQuery: (404, "No such query"),
+    Stopping: (503, "The service is stopping"),
     MethodNotAllowed: (405, "Method not allowed"),
     UnsupportedMediaType: (415, "Unsupported media type"),
     Unauthorized: (401, "A token is needed"),
@@ -124,12 +155,14 @@ def problem(error: KgError, *, accept: str | None = None, query_id: str | None =
     >>> reply.status, json.loads(reply.body)["line"], json.loads(reply.body)["type"]
     (400, 2, 'https://w3id.org/techniekpact/problem/malformed-query')
     """
-    kind = next(kind for kind in type(error).__mro__ if kind in _TABLE)
-    status, title = _TABLE[kind]
+    kind = next(kind for kind in type(error).__mro__ if kind in TABLE)
+    status, title = TABLE[kind]
     headers = dict(error.headers) if isinstance(error, RequestError) else {}
     if isinstance(error, TooBusy):
         headers["Retry-After"] = str(_RETRY_AFTER_S)
-    head = _head(_kebab(kind.__name__), title, status)
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    head = _head(kebab(kind.__name__), title, status)
     return _reply({**head, "detail": str(error), **_fields(error), "queryId": query_id}, headers, accept)
 
 
@@ -186,10 +219,10 @@ def _reply(fields: dict[str, Any], headers: dict[str, str], accept: str | None) 
     return Reply(given["status"], headers, json.dumps(given, ensure_ascii=False).encode())
 
 
-def _kebab(name: str) -> str:
+def kebab(name: str) -> str:
     """Return a class's name as it stands in an IRI.
 
-    >>> _kebab("MalformedQuery")
+    >>> kebab("MalformedQuery")
     'malformed-query'
     """
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from api.negotiation import is_open
 from api.problems import BadRequest, UnsupportedMediaType
 
-__all__ = ["FORM", "QUERY", "UPDATE", "Change", "Question", "is_iri", "read"]
+__all__ = ["FORM", "QUERY", "UPDATE", "Change", "Question", "is_iri", "read", "release_of"]
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
@@ -42,6 +42,7 @@ class Question:
     default_graphs: list[str] | None
     named_graphs: list[str] | None
     accept: str | None
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read(
         default_graphs=_graphs(fields, "default-graph-uri"),
         named_graphs=_graphs(fields, "named-graph-uri"),
         accept=_accept(fields, accept),
+        max_rows=_max_rows(fields),
     )
 
 
@@ -138,6 +140,32 @@ def is_iri(text: str) -> bool:
     (True, False, False)
     """
     return _IRI.fullmatch(text) is not None
+
+
+def _max_rows(fields: dict[str, list[str]]) -> int | None:
+    """Return how many rows are wanted at most, None for all."""
+    text = fields.get("maxRows", [""])[0]
+    if not text:
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,17}", text):
+        raise BadRequest(f"maxRows={text[:40]} is not a number of rows.", hint="Write 1 or more in digits.")
+    return int(text)
+
+
+def release_of(query_string: bytes) -> int | None:
+    """Return the number of the Release that a request names by `release`, if it does.
+
+    Raises: BadRequest.
+
+    >>> release_of(b"query=ASK%20%7B%7D&release=41")
+    41
+    """
+    named = _fields(query_string).get("release", [])
+    if not named:
+        return None
+    if len(named) > 1 or not re.fullmatch("[1-9][0-9]{0,8}", named[0]):
+        raise BadRequest(f"release={named[0]} is no Release.", hint="Give the number of one, once.")
+    return int(named[0])
 
 
 def _accept(fields: dict[str, list[str]], accept: str | None) -> str | None:

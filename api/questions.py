@@ -12,13 +12,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.negotiation import choose, has_already
-from api.pages import language_of, page, site
+from api.pages import language_of, page, root_of, site
 from api.problems import problem_response
 from kg.answers import Answer, ask, label
 from kg.errors import BadParameter
 from kg.questions import Question, find_question
 from kg.store import Release
 from kg.tables import as_csv, as_json
+from kg.workers import CallersAsker
 
 __all__ = ["router"]
 
@@ -43,7 +44,7 @@ async def catalogue(request: Request) -> Response:
         return await home(request)
     if media_type is None:
         return problem_response(406, "The questions come as JSON or HTML.", request)
-    base = request.app.state.settings.url
+    base = request.scope["kg.exchange"].origin.url
     return JSONResponse(
         {
             "questions": [
@@ -106,15 +107,16 @@ async def _answer(request: Request, asked: Question, values: Mapping[str, str], 
     today = datetime.datetime.now(request.app.state.zone).date()
     release: Release = workers.release
     asking = (release.identity, asked.name, sorted(values.items()), media_type, evidence, today, language)
+    asker = CallersAsker(workers, request.scope["kg.exchange"].caller.key)
     headers = {
         "Cache-Control": "public, max-age=60",
-        "ETag": f'"{hashlib.sha256(repr(asking).encode()).hexdigest()[:32]}"',
+        "ETag": f'"{hashlib.sha256(repr((asking, root_of(request))).encode()).hexdigest()[:32]}"',
         "Vary": "Accept, Accept-Profile, Accept-Language",
         "X-Release": str(release.number),
     }
     if has_already(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    answer = await ask(asked, values, workers, today=today, evidence=evidence)
+    answer = await ask(asked, values, asker, today=today, evidence=evidence)
     if workers.release is not release:
         # Another was taken up between the queries of this answer: ask that one all of them.
         return await _answer(request, asked, values, media_type)
@@ -156,19 +158,22 @@ def _form(
         question=asked,
         values=values,
         answer=answer,
-        others=_others(answer, asking) if answer else [],
-        error=_wrong(error, asked, asking) if error else None,
+        others=_others(answer, asking, root_of(request)) if answer else [],
+        error=_wrong(error, asked, asking, root_of(request)) if error else None,
         today=datetime.datetime.now(request.app.state.zone).date().isoformat(),
-        data_urls={kind: f"/questions/{asked.name}.{kind}?{urlencode(asking)}" for kind in ("json", "csv")},
+        data_urls={
+            kind: f"{root_of(request)}/questions/{asked.name}.{kind}?{urlencode(asking)}"
+            for kind in ("json", "csv")
+        },
         **_site(request),
     )
 
 
-def _others(answer: Answer, asking: Mapping[str, str]) -> list[dict[str, str]]:
+def _others(answer: Answer, asking: Mapping[str, str], root: str) -> list[dict[str, str]]:
     """What else a name could have meant, each as a link that asks about it."""
     return [
         {
-            "url": _link(answer.question, {**asking, name: iri}),
+            "url": root + _link(answer.question, {**asking, name: iri}),
             "label": label(answer.labels, iri, asking["lang"]),
             "kind": label(answer.labels, kind, asking["lang"]),
         }
@@ -177,10 +182,10 @@ def _others(answer: Answer, asking: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def _wrong(error: BadParameter, asked: Question, asking: Mapping[str, str]) -> dict[str, Any]:
+def _wrong(error: BadParameter, asked: Question, asking: Mapping[str, str], root: str) -> dict[str, Any]:
     """What is wrong, in the page's language, with a link for each candidate."""
     candidates = [
-        {**one, "kind": one[asking["lang"]], "url": _link(asked, {**asking, error.name: one["iri"]})}
+        {**one, "kind": one[asking["lang"]], "url": root + _link(asked, {**asking, error.name: one["iri"]})}
         for one in error.candidates
     ]
     return {"name": error.name, "text": error.text[asking["lang"]], "candidates": candidates}

@@ -9,7 +9,7 @@ from uuid import uuid4
 from api.exchange import Exchange
 from api.problems import Reply, Unauthorized
 from kg.committer import Committer
-from kg.errors import RefusedQuery
+from kg.errors import RefusedQuery, SettingsError
 from kg.namespaces import GRAPH
 from kg.settings import Settings
 from kg.tokens import Token, find_token, load_tokens
@@ -47,6 +47,14 @@ class Door:
     def new_graph(self, url: str) -> str:
         """Return the IRI of a graph that the client leaves to us; `url` is the address of the store."""
         return f"{GRAPH}online/{uuid4()}" if self._merged else f"{url}/{uuid4()}"
+
+    def name_of(self, authorization: str) -> str | None:
+        """Return the name of the token that a header holds, None for one that isn't known here."""
+        try:
+            token = find_token(load_tokens(Path(self._tokens)), authorization)
+        except SettingsError:  # a write is told; a query is answered without
+            return None
+        return token.name if token else None
 
     async def commit(self, write: Write) -> Outcome:
         """Return what came of a write. Raises: what refused it."""

@@ -6,8 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 
+from api.metrics import OUTCOMES
+from api.operations import router
+from api.problems import TABLE, kebab
 from kg.cli import app
+from kg.errors import QueryError
 from kg.questions import load_questions
 from kg.settings import Settings
 
@@ -17,6 +22,8 @@ VARIABLES = [f"KG_{name.upper()}" for name in Settings.__dataclass_fields__]
 COMMANDS = [
     command.name or command.callback.__name__ for command in app.registered_commands if command.callback
 ]
+ROUTES = sorted({route.path for route in router.routes if isinstance(route, APIRoute)})
+PROBLEMS = sorted(kebab(kind.__name__) for kind in TABLE if issubclass(kind, QueryError))
 
 
 def _text(name: str) -> str:
@@ -55,6 +62,16 @@ def test_command_is_in_the_docs(command: str) -> None:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_is_in_the_docs(question: str) -> None:
     assert question in _guide()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_route_of_operations_is_in_the_docs(route: str) -> None:
+    assert re.sub(r"\{\w+\}", "{id}", route) in _text("docs/endpoint.md")
+
+
+@pytest.mark.parametrize("name", [*OUTCOMES, *PROBLEMS])
+def test_outcome_and_problem_is_in_the_docs(name: str) -> None:
+    assert f"`{name}`" in _text("docs/endpoint.md")
 
 
 @pytest.mark.parametrize("folder", _folders())

@@ -15,13 +15,12 @@ ROOTS = {"kg": REPOSITORY / "src" / "kg", "api": REPOSITORY / "api"}
 
 # `write` builds from what it is sent, so it uses the guard as the serving side does.
 BUILD = {f"kg.{name}" for name in ("load", "validate", "reason", "hygiene", "expected", "publish", "export")}
-SERVE = {
-    f"kg.{name}"
-    for name in (
-        *("guard", "results", "worker", "workers", "processes", "zygote", "metadata"),
-        *("clauses", "caller", "federation", "inlining"),
-    )
-}
+_SERVING = (
+    *("guard", "results", "caps", "pieces", "fairness", "attempts", "pool"),
+    *("worker", "workers", "process", "processes", "zygote", "metadata"),
+    *("clauses", "caller", "federation", "inlining"),
+)
+SERVE = {f"kg.{name}" for name in _SERVING}
 FOUNDATIONS = {"kg.settings", "kg.namespaces", "kg.errors"}
 
 # engine or framework -> the modules, or the package, that may know it
@@ -33,6 +32,7 @@ DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
     "h11": {"kg.caller"},
+    "prometheus_client": {"api.metrics"},
     "jinja2": {"api"},
     "rich": {"kg.cli", "kg.tables"},
     "typer": {"kg.cli", "kg.cli_releases", "kg.tables"},

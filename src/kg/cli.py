@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kg import tables
 from kg.answers import Answer, ask
 from kg.cli_releases import export_command, release_app, token_app
+from kg.deadline import Deadline
 from kg.errors import BadParameter, BuildError, KgError, QueryError
 from kg.guard import inspect
 from kg.load import load
@@ -162,6 +163,7 @@ def query(
         str | None,
         typer.Option(help="csv, tsv, json or xml for rows; ttl, nt, jsonld, rdf, trig or nq for graphs."),
     ] = None,
+    time_limit: Annotated[float, typer.Option(min=0, help="Seconds it may take; 0 for no limit.")] = 30.0,
     home: Home = None,
 ) -> None:
     """Run any SPARQL query over the Release in service."""
@@ -171,8 +173,10 @@ def query(
     except UnicodeDecodeError as error:
         raise KgError(f"{file} is not UTF-8 at byte {error.start}. Save it as UTF-8.") from None
     inspect(text)
-    result = open_read_only(current_release(settings.home)).query(text)
-    write(result, _form(result, format), sys.stdout.buffer)
+    store = open_read_only(current_release(settings.home))
+    with Deadline(sys.stdout.buffer, time_limit) as sink:
+        result = store.query(text)
+        write(result, _form(result, format), cast(IO[bytes], sink))
 
 
 @app.command()

@@ -4,8 +4,9 @@
     ├── SettingsError        a setting can't be used as it is
     ├── BuildError           the content can't become a Release; carries the problems found
     ├── CheckFailed          a check could not run at all: a failure, not a violation
-    ├── NoRelease            nothing has been built yet, or there is no such Release
-    │   └── ReleaseGone      there was, and it has been forgotten
+    ├── NoRelease            nothing has been built yet
+    │   ├── ReleaseGone      there was one of that number, and it has been forgotten
+    │   └── UnknownRelease   there was none of that number
     ├── QuestionError
     │   ├── UnknownQuestion  no question of that name
     │   └── BadParameter     a value that can't be used; carries the candidates
@@ -19,6 +20,8 @@
         ├── TimeLimit        it ran out of time before its first byte
         ├── MemoryLimit      it ran out of memory before its first byte
         ├── TooBusy          no worker came free in time
+        ├── TooMany          its caller asks for more than a caller's share
+        ├── Cancelled        its caller stopped it
         └── WorkerLost       the process that ran it ended for another reason
 
 Every message says what happened, where, and what to do.
@@ -32,6 +35,7 @@ from pathlib import Path
 __all__ = [
     "BadParameter",
     "BuildError",
+    "Cancelled",
     "CheckFailed",
     "KgError",
     "MalformedData",
@@ -49,7 +53,9 @@ __all__ = [
     "TimeLimit",
     "TooBusy",
     "TooLarge",
+    "TooMany",
     "UnknownQuestion",
+    "UnknownRelease",
     "WorkerLost",
 ]
 
@@ -99,11 +105,15 @@ class CheckFailed(KgError):
 
 
 class NoRelease(KgError):
-    """Nothing has been built yet, or there is no such Release."""
+    """Nothing has been built yet."""
 
 
 class ReleaseGone(NoRelease):
-    """The Release was there, and has been forgotten."""
+    """There was a Release of that number, and it has been forgotten."""
+
+
+class UnknownRelease(NoRelease):
+    """There was no Release of that number."""
 
 
 class QuestionError(KgError):
@@ -180,6 +190,18 @@ class MemoryLimit(QueryError):
 
 class TooBusy(QueryError):
     """No worker came free in time."""
+
+
+class TooMany(QueryError):
+    """Its caller asks for more than a caller's share; `retry_after_s` says when there is some again."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message, hint=hint)
+
+
+class Cancelled(QueryError):
+    """Its caller stopped it."""
 
 
 class WorkerLost(QueryError):

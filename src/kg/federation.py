@@ -24,6 +24,7 @@ from typing import Any
 from kg.caller import Allowance, Caller, Response
 from kg.clauses import Clause, hollow, replaced, request
 from kg.errors import MemoryLimit, ServiceFailed, TooBusy, WorkerLost
+from kg.fairness import Claim
 from kg.inlining import Reading, Values, nothing
 from kg.settings import Settings
 from kg.updates import without_sources
@@ -54,7 +55,13 @@ class Federation:
         self._n_waiting = 0
 
     async def answered(
-        self, text: str, clauses: Sequence[Clause], *, base: str | None, update: bool = False
+        self,
+        text: str,
+        clauses: Sequence[Clause],
+        claim: Claim | None = None,
+        *,
+        base: str | None,
+        update: bool = False,
     ) -> Federated:
         """Return a text with an answer in the place of each clause.
 
@@ -63,7 +70,7 @@ class Federation:
         """
         await self._take_place()
         try:
-            return await self._answered(text, clauses, base, update)
+            return await self._answered(text, clauses, claim, base, update)
         finally:
             self._places.release()
 
@@ -81,18 +88,18 @@ class Federation:
             self._n_waiting -= 1
 
     async def _answered(
-        self, text: str, clauses: Sequence[Clause], base: str | None, update: bool
+        self, text: str, clauses: Sequence[Clause], claim: Claim | None, base: str | None, update: bool
     ) -> Federated:
         empty = hollow(text, clauses)
         patterns = [f"{each.prologue}SELECT * WHERE {empty[each.brace : each.end]}" for each in clauses]
         harmless = without_sources(empty) if update else empty
-        names = (await self._worked(Reading(harmless, update, base, patterns)))["names"]
+        names = (await self._worked(Reading(harmless, update, base, patterns), claim))["names"]
         requests = [(clause.url, request(text, clause)) for clause in clauses]
         outcomes = await self._called(set(requests))
         instead, failed = [], []
         for clause, asked, bound in zip(clauses, requests, names, strict=True):
             try:
-                instead.append(await self._values(clause.url, outcomes[asked], bound))
+                instead.append(await self._values(clause.url, outcomes[asked], bound, claim))
             except ServiceFailed as error:
                 if not clause.silent:
                     raise
@@ -114,13 +121,15 @@ class Federation:
         except ServiceFailed as error:
             return error
 
-    async def _values(self, url: str, outcome: Response | ServiceFailed, names: list[str]) -> str:
+    async def _values(
+        self, url: str, outcome: Response | ServiceFailed, names: list[str], claim: Claim | None
+    ) -> str:
         """Return an answer as a pattern. Raises: ServiceFailed, TooBusy, TimeLimit."""
         if isinstance(outcome, ServiceFailed):
             raise outcome
         try:
             content = outcome.content.decode("utf-8")
-            done = await self._worked(Values(outcome.media_type, content, names))
+            done = await self._worked(Values(outcome.media_type, content, names), claim)
         except UnicodeDecodeError:
             raise ServiceFailed(url, "its answer is not UTF-8") from None
         except (MemoryLimit, WorkerLost):
@@ -129,10 +138,10 @@ class Federation:
             raise ServiceFailed(url, done["reason"])
         return str(done["values"])
 
-    async def _worked(self, task: Reading | Values) -> dict[str, Any]:
+    async def _worked(self, task: Reading | Values, claim: Claim | None) -> dict[str, Any]:
         """Have a worker do a task of `inlining`."""
         about = {"kind": type(task).__name__, **asdict(task)}
-        async with self._workers.run(Job(query="", task=about)) as answer:
+        async with self._workers.run(Job(query="", task=about), claim) as answer:
             content = json.loads(b"".join([piece async for piece in answer]))
         return dict(content)
 

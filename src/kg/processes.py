@@ -1,126 +1,24 @@
-"""The server's end of the processes that answer: start a zygote, have it fork, talk to a worker.
+"""The server's end of the process that holds a Release: start it, have it fork and end workers.
 
-See `zygote` and `worker` for what is said; `workers` for how many there are and who gets one.
+See `zygote` for what is said; `process` for talking to a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import socket
 import subprocess
 import sys
 from collections import deque
 from typing import Any
 
-from kg.errors import MalformedQuery, MemoryLimit, NotAcceptable, QueryError, WorkerLost
+from kg.errors import WorkerLost
+from kg.process import READ_AHEAD_BYTES, WorkerProcess
 from kg.store import Release
-from kg.worker import HEADER, Job
 from kg.zygote import MESSAGE_BYTES
 
-__all__ = ["WorkerProcess", "ZygoteProcess", "start_zygote"]
-
-# What waits here unread before the worker is made to wait.
-_READ_AHEAD_BYTES = 256 * 1024
-# How long the zygote may take to say how a worker ended, once its socket has closed.
-_INQUEST_S = 5.0
-
-
-class WorkerProcess:
-    """One worker; `at_rest` once its last answer has ended, `ended` once the process has."""
-
-    def __init__(
-        self,
-        zygote: ZygoteProcess,
-        pid: int,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        ended: asyncio.Future[int | None],
-    ) -> None:
-        self.zygote = zygote
-        self.pid = pid
-        self.ended = ended
-        self.at_rest = True
-        self._reader, self._writer = streams
-        ended.add_done_callback(lambda _: self._writer.close())
-
-    async def begin(self, job: Job) -> str:
-        """Send a job; return the media type of its answer once the first piece is there.
-
-        Raises: the QueryError that came instead.
-        """
-        self.at_rest = False
-        self._writer.write(job.encode())
-        kind, content = await self._frame()
-        if kind == b"E":
-            raise self._rest(content) or WorkerLost("The worker ended its answer before it began.")
-        return str(json.loads(content)["media_type"])
-
-    async def piece(self) -> bytes:
-        """Return the next piece of the answer, empty at its end.
-
-        Raises: the QueryError that broke it off.
-        """
-        kind, content = await self._frame()
-        if kind == b"D":
-            return content
-        if error := self._rest(content):
-            raise error
-        return b""
-
-    async def _frame(self) -> tuple[bytes, bytes]:
-        try:
-            kind, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-            return kind, await self._reader.readexactly(size)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise await self._inquest() from None
-
-    async def _inquest(self) -> QueryError:
-        try:
-            status = await asyncio.wait_for(asyncio.shield(self.ended), _INQUEST_S)
-        except TimeoutError:
-            status = None
-        # The engine's allocator aborts when it gets no memory.
-        if status == -signal.SIGABRT:
-            return _error({"kind": "memory", "message": "The query needs more memory than it may have."})
-        return WorkerLost(
-            f"The worker ended while it answered (status {status}).", hint="Try a simpler query."
-        )
-
-    def _rest(self, content: bytes) -> QueryError | None:
-        """Take note that the answer has ended; return what went wrong with it, if anything did."""
-        self.at_rest = True
-        end = json.loads(content)
-        return _error(end) if end else None
-
-    def kill(self) -> None:
-        """End the process, whatever it is doing; `ended` tells when it has gone."""
-        self._writer.close()
-        self.zygote.kill(self.pid)
-
-    async def closed(self) -> None:
-        """Wait until the process and our end of its socket are gone."""
-        await self.ended
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            return
-
-
-def _error(end: dict[str, Any]) -> QueryError:
-    match end["kind"]:
-        case "malformed":
-            message = f"This isn't SPARQL 1.1: {end['message']}"
-            return MalformedQuery(message, line=end.get("line"), column=end.get("column"))
-        case "memory":
-            return MemoryLimit(
-                end["message"], hint="Ask for less at a time: fewer variables, a FILTER, a LIMIT."
-            )
-        case "unacceptable":
-            return NotAcceptable(end["message"], hint="Widen the Accept header.")
-        case _:
-            return QueryError(f"The engine could not answer: {end['message']}")
+__all__ = ["ZygoteProcess", "start_zygote"]
 
 
 class ZygoteProcess:
@@ -156,8 +54,18 @@ class ZygoteProcess:
         birth: asyncio.Future[tuple[int, socket.socket]] = self._loop.create_future()
         self._births.append(birth)
         self._order({"fork": True})
-        pid, connection = await birth
-        streams = await asyncio.open_unix_connection(sock=connection, limit=_READ_AHEAD_BYTES)
+        try:
+            pid, connection = await birth
+        except asyncio.CancelledError:
+            # It may have been born at that very moment.
+            if birth.done() and not birth.cancelled() and not birth.exception():
+                birth.result()[1].close()
+            raise
+        try:
+            streams = await asyncio.open_unix_connection(sock=connection, limit=READ_AHEAD_BYTES)
+        except BaseException:
+            connection.close()
+            raise
         worker = WorkerProcess(self, pid, streams, self._ends[pid])
         self.workers[pid] = worker
         worker.ended.add_done_callback(lambda _: self.workers.pop(pid))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kg.errors import NoRelease, ReleaseGone
+from kg.errors import ReleaseGone, UnknownRelease
 from kg.store import (
     DefaultGraph,
     NamedNode,
@@ -127,13 +127,13 @@ def point_to(home: Path, release: Release) -> None:
 
 
 def find_release(home: Path, number: int) -> Release:
-    """Return a Release by its number. Raises: ReleaseGone when it was forgotten, NoRelease."""
+    """Return a Release by its number. Raises: ReleaseGone when it was forgotten, UnknownRelease."""
     with contextlib.suppress(OSError):
         return read_release(release_path(home, number))
     numbers = _numbers(home)
     if 0 < number < max(numbers, default=0):
         raise ReleaseGone(f"Release {number} is gone. The oldest that can be asked is {min(numbers)}.")
-    raise NoRelease(f"There is no Release {number}. The last is {max(numbers, default=0)}.")
+    raise UnknownRelease(f"There is no Release {number}. The last is {max(numbers, default=0)}.")
 
 
 def list_releases(home: Path) -> list[tuple[Release, bool]]:

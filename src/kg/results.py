@@ -6,10 +6,12 @@ Two tables, since the form of the query decides which applies: rows (SELECT and 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
+from kg.caps import Cap, CappedRows, Enough
 from kg.namespaces import PREFIXES
 from kg.store import (
     QueryBoolean,
@@ -77,9 +79,10 @@ def kind_of(result: Result) -> str:
     return "graph" if isinstance(result, QueryTriples) else "rows"
 
 
-def write(result: Result, form: Form, sink: IO[bytes]) -> None:
-    """Write a result as it comes, on the thread that asked; only its `write` and `flush` are used.
+def write(result: Result, form: Form, sink: IO[bytes], cap: Cap | None = None) -> None:
+    """Write a result as it comes, on the thread that asked; only `sink`'s write and flush are used.
 
+    A `cap` lets through so many rows or statements, and knows afterwards whether there were more.
     Raises: whatever `sink.write` raises, which also stops the query.
 
     >>> import io
@@ -91,8 +94,15 @@ def write(result: Result, form: Form, sink: IO[bytes]) -> None:
     """
     if isinstance(result, QueryTriples) and isinstance(form.engine, RdfFormat):
         # The engine writes no prefixes by itself; through `serialize` it does.
-        serialize(result, sink, form.engine, prefixes=PREFIXES)
-    elif not isinstance(result, QueryTriples) and isinstance(form.engine, QueryResultsFormat):
-        result.serialize(sink, form.engine)
-    else:
+        serialize(cap.first(result) if cap else result, sink, form.engine, prefixes=PREFIXES)
+        if cap:
+            sink.write(cap.note(form.engine))
+    elif isinstance(result, QueryTriples) or not isinstance(form.engine, QueryResultsFormat):
         raise TypeError(f"{form.media_type} can't hold the answer of this query.")
+    elif cap and isinstance(result, QuerySolutions):
+        capped = CappedRows(sink, form.engine, cap)
+        with contextlib.suppress(Enough):
+            result.serialize(cast(IO[bytes], capped), form.engine)
+        capped.close()
+    else:
+        result.serialize(sink, form.engine)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,10 @@ class Settings:
     memory_limit_mb: int = 512
     workers: int = 2 * (os.cpu_count() or 1)
     queue: int = 64
+    rate: float = 20.0
+    max_rows: int = 0
+    trusted_proxies: str = ""
+    log: str = "json"
     body_limit_mb: float = 10.0
     default_graph: str = "merge"
     tokens: str = ""
@@ -83,14 +88,26 @@ class Settings:
                 raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be a number above 0.")
         if self.default_graph not in ("merge", "own"):
             raise SettingsError(f"KG_DEFAULT_GRAPH={self.default_graph} must be merge or own.")
-        if self.queue < 0:
-            raise SettingsError(f"KG_QUEUE={self.queue} must be 0 or more.")
+        for name in ("queue", "rate", "max_rows"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be 0 or more.")
+        if self.log not in ("json", "plain", "off"):
+            raise SettingsError(f"KG_LOG={self.log} must be json, plain or off.")
+        self.proxies()
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"KG_PORT={self.port} must be a port, 0 to 65535.")
         for service in self.services:
             if not _is_endpoint(service):
                 what = "an http or https URL, without a user, a password or a fragment"
                 raise SettingsError(f"KG_SERVICES: {service} must be {what}.")
+
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks whose word on who asks is taken. Raises: SettingsError."""
+        try:
+            return tuple(ip_network(each.strip()) for each in self.trusted_proxies.split(",") if each.strip())
+        except ValueError as error:
+            message = f"KG_TRUSTED_PROXIES={self.trusted_proxies} must be addresses or networks: {error}."
+            raise SettingsError(message) from None
 
     @property
     def url(self) -> str:

@@ -3,12 +3,14 @@
 Frames both ways: a letter, the length in four bytes, the content.
 
     J  job     a query and how to answer it, as JSON
-    H  head    the answer begins: {"media_type"}
+    H  head    the answer begins: {"media_type", "encoding", "cut", "whole"}
     D  data    a piece of the answer
-    E  end     {} when all is written, else {"kind", "message", "line", "column"}
+    E  end     {} when all is written, else {"kind", "message", "line", "column"}; with "spent"
+               when this process should answer nothing more
 
 Nothing is sent before the first piece of the answer is there, so what goes wrong until then is a
-proper error. A result stays on the thread that made it: this process has only one.
+proper error. The last piece goes with the end: a small answer is one message. A result stays on the
+thread that made it: this process has only one.
 """
 
 from __future__ import annotations
@@ -21,21 +23,25 @@ import resource
 import signal
 import socket
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from kg.caps import Cap
 from kg.inlining import FUNCTIONS, perform
+from kg.pieces import Pieces
 from kg.results import GRAPHS, ROWS, Result, kind_of, write
-from kg.store import NamedNode, Store, Term, Variable, to_term
+from kg.store import NamedNode, QueryBoolean, Store, Term, Variable, to_term
 
-__all__ = ["HEADER", "Job", "frame", "serve"]
+__all__ = ["HEADER", "Head", "Job", "frame", "serve"]
 
 # As in SPARQL results JSON: a term by `type`, `value`, `datatype`, `xml:lang`; a row by variable.
 
 HEADER = struct.Struct("!cI")
-# The engine hands over 8 KiB at a time; after the first piece fewer, larger ones cost less.
-_PIECE_BYTES = 64 * 1024
+# After so many answers, or so much memory beyond what it began with, a process is spent: what the
+# engine keeps of a large query would be missed by the next.
+_MOST_ANSWERS = 10_000
+_LEAST_GROWTH_KB = 32 * 1024
 _STACK_BYTES = 64 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -46,8 +52,9 @@ class Job:
 
     Shapes: `rows_type` and `graph_type` are keys of the tables in `results`, or None where the
     caller takes nothing of that kind; `bindings` maps a variable's name to a term as in SPARQL
-    results JSON; a dataset of None is the store's own; `base` resolves relative IRIs. A `task` of
-    `inlining` is done instead of a query; `federated` says that the query holds what came of one.
+    results JSON; a dataset of None is the store's own; `base` resolves relative IRIs; `encoding`
+    is "gzip" or empty; `max_rows` of None lets every row through. A `task` of `inlining` is done
+    instead of a query; `federated` says that the query holds what came of one.
     """
 
     query: str
@@ -59,9 +66,24 @@ class Job:
     base: str | None = None
     task: dict[str, Any] | None = None
     federated: bool = False
+    encoding: str = ""
+    max_rows: int | None = None
 
     def encode(self) -> bytes:
-        return frame(b"J", json.dumps(asdict(self)).encode())
+        return frame(b"J", json.dumps(self.__dict__).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What an answer is: `encoding` as it came out, `cut` None while the cap on rows is not decided.
+
+    One that is `whole` has one piece.
+    """
+
+    media_type: str
+    encoding: str = ""
+    cut: bool | None = None
+    whole: bool = False
 
 
 def frame(kind: bytes, content: bytes) -> bytes:
@@ -76,11 +98,19 @@ def frame(kind: bytes, content: bytes) -> bytes:
 def serve(store: Store, connection: socket.socket, *, memory_limit_mb: int, parent: int) -> None:
     """Answer jobs until the other end closes; ends with the process that forked this one."""
     _confine(connection, memory_limit_mb, parent)
+    most_kb = _peak_kb() + max(_LEAST_GROWTH_KB, memory_limit_mb * 1024 // 8)
+    n_answers = 0
     while head := _receive(connection, HEADER.size):
         content = _receive(connection, HEADER.unpack(head)[1])
-        connection.sendall(
-            frame(b"E", json.dumps(_run(store, Job(**json.loads(content)), connection)).encode())
-        )
+        last, end = _run(store, Job(**json.loads(content)), connection)
+        n_answers += 1
+        if n_answers >= _MOST_ANSWERS or _peak_kb() > most_kb:
+            end["spent"] = True
+        connection.sendall(last + frame(b"E", json.dumps(end).encode() if end else b"{}"))
+
+
+def _peak_kb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _confine(connection: socket.socket, memory_limit_mb: int, parent: int) -> None:
@@ -122,39 +152,60 @@ def _receive(connection: socket.socket, size: int) -> bytes:
     return bytes(content)
 
 
-def _run(store: Store, job: Job, connection: socket.socket) -> dict[str, Any]:
-    """Answer one job; return what its last frame says."""
+def _run(store: Store, job: Job, connection: socket.socket) -> tuple[bytes, dict[str, Any]]:
+    """Answer one job; return the frames of the last piece, and what the frame after it says."""
+    last = b""
     try:
         if job.task:
-            return _perform(job.task, connection)
+            return _performed(job.task), {}
         result = _ask(store, job)
         kind = kind_of(result)
         media_type = job.rows_type if kind == "rows" else job.graph_type
         if media_type is None:
-            return {
-                "kind": "unacceptable",
-                "message": f"The answer is a {kind} answer; none of its formats is accepted.",
-            }
+            message = f"The answer is a {kind} answer; none of its formats is accepted."
+            return b"", {"kind": "unacceptable", "message": message}
         form = (ROWS if kind == "rows" else GRAPHS)[media_type]
-        sink = _Sink(connection, form.media_type)
-        write(result, form, cast(IO[bytes], sink))
-        sink.close()
+        cap = Cap(job.max_rows) if job.max_rows and not isinstance(result, QueryBoolean) else None
+        frames = _Frames(form.media_type, cap)
+        pieces = Pieces(
+            lambda *piece: connection.sendall(frames.of(*piece)), job.encoding, waits=cap is not None
+        )
+        write(result, form, cast(IO[bytes], pieces), cap)
+        last = frames.of(*pieces.last(), last=True)
     except SyntaxError as error:
-        return _malformed(str(error))
+        return b"", _malformed(str(error))
     except MemoryError:
-        return {"kind": "memory", "message": "The query needs more memory than it may have."}
+        return b"", {"kind": "memory", "message": "The query needs more memory than it may have."}
     except BrokenPipeError:
         raise SystemExit from None
     except Exception as error:
-        return {"kind": "failed", "message": str(error)}
-    return {}
+        return b"", {"kind": "failed", "message": str(error)}
+    return last, {}
 
 
-def _perform(task: dict[str, Any], connection: socket.socket) -> dict[str, Any]:
-    sink = _Sink(connection, "application/json")
-    sink.write(json.dumps(perform(task)).encode())
-    sink.close()
-    return {}
+class _Frames:
+    """The frames of an answer's pieces; the first goes with the head."""
+
+    def __init__(self, media_type: str, cap: Cap | None) -> None:
+        self._media_type = media_type
+        self._cap = cap
+        self._begun = False
+
+    def of(self, content: bytes, encoding: str, *, last: bool = False) -> bytes:
+        """Return what to send for a piece."""
+        data = frame(b"D", content) if content else b""
+        if self._begun:
+            return data
+        self._begun = True
+        cut = self._cap.reached if self._cap and (last or self._cap.reached) else None
+        head = Head(media_type=self._media_type, encoding=encoding, cut=cut, whole=last)
+        return frame(b"H", json.dumps(head.__dict__).encode()) + data
+
+
+def _performed(task: dict[str, Any]) -> bytes:
+    """Return the frames of what came of a task."""
+    content = json.dumps(perform(task)).encode()
+    return _Frames("application/json", None).of(content, "", last=True)
 
 
 def _ask(store: Store, job: Job) -> Result:
@@ -179,30 +230,3 @@ def _malformed(message: str) -> dict[str, Any]:
     if place is None:
         return {"kind": "malformed", "message": message}
     return {"kind": "malformed", "message": place[3], "line": int(place[1]), "column": int(place[2])}
-
-
-class _Sink:
-    """What the engine writes to: the first piece goes at once with the head, later ones in bulk."""
-
-    def __init__(self, connection: socket.socket, media_type: str) -> None:
-        self._connection = connection
-        self._head = frame(b"H", json.dumps({"media_type": media_type}).encode())
-        self._waiting = bytearray()
-
-    def write(self, piece: bytes) -> int:
-        self._waiting += piece
-        if self._head or len(self._waiting) >= _PIECE_BYTES:
-            self._send()
-        return len(piece)
-
-    def flush(self) -> None:
-        """The engine flushes at its end, and `close` follows."""
-
-    def close(self) -> None:
-        if self._head or self._waiting:
-            self._send()
-
-    def _send(self) -> None:
-        self._connection.sendall(self._head + frame(b"D", bytes(self._waiting)))
-        self._head = b""
-        self._waiting.clear()

@@ -35,13 +35,13 @@ def main(control_fd: int, number: int, path: str, memory_limit_mb: int) -> None:
     """Load a Release and serve the control socket until it closes."""
     # Ctrl-C in a terminal is for the server, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    control = socket.socket(fileno=control_fd)
-    leave_network()
-    store = open_in_memory(Release(number, Path(path), {}))
-    # A collection in a worker would touch, and so copy, every page.
-    gc.collect()
-    gc.freeze()
-    _Zygote(control, store, memory_limit_mb).run()
+    with socket.socket(fileno=control_fd) as control:
+        leave_network()
+        store = open_in_memory(Release(number, Path(path), {}))
+        # A collection in a worker would touch, and so copy, every page.
+        gc.collect()
+        gc.freeze()
+        _Zygote(control, store, memory_limit_mb).run()
 
 
 class _Zygote:
@@ -59,19 +59,20 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(alarm.fileno())
         self._tell({"ready": True})
-        while True:
-            ready, _, _ = select.select([self._control, waker], [], [])
-            if waker in ready:
-                waker.recv(MESSAGE_BYTES)
-                self._reap()
-            if self._control in ready and not self._obey():
-                signal.set_wakeup_fd(-1)
-                return
+        with waker, alarm:
+            while True:
+                ready, _, _ = select.select([self._control, waker], [], [])
+                if waker in ready:
+                    waker.recv(MESSAGE_BYTES)
+                    self._reap()
+                if self._control in ready and not self._obey():
+                    signal.set_wakeup_fd(-1)
+                    return
 
     def _obey(self) -> bool:
         try:
             content = self._control.recv(MESSAGE_BYTES)
-        except ConnectionError:  # the server was killed
+        except ConnectionResetError:  # the server has gone, and left what we told it unread
             content = b""
         order = json.loads(content or b"{}")
         if order.get("kill") in self._children:

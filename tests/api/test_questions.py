@@ -2,91 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 import re
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_service
 from kg.answers import Answer
 from kg.publish import publish
 from kg.questions import load_questions
-from kg.settings import Settings
 from kg.store import Release
 from kg.tables import as_csv
 
 from ..conftest import Quiet
 from ..kg.serving import becomes_true, is_alive
+from .serving import NAME, PATH, VALUES, Service, served
 
-NAME = "funding-for-age-and-region"
-PATH = f"/questions/{NAME}"
-VALUES = {"ageFrom": "12", "ageTo": "14", "region": "lmr:groot", "day": "2022-06-01"}
 HTML = {"Accept": "text/html"}
 RUNAWAY = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?c ?f ?i"
 ONE = "SELECT (1 AS ?one) {}"
-
-
-@dataclass(frozen=True)
-class Service:
-    """A running service: a client of it, its address, and the home that it serves."""
-
-    client: httpx.Client
-    url: str
-    home: Path
-
-    def ask(self, path: str = PATH, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
-        values = {name: value for name, value in {**VALUES, **changes}.items() if value is not None}
-        return self.client.get(path, params=values, headers=headers)
-
-    def counts(self) -> dict[str, int]:
-        """Return how many workers are busy and idle, as told through one of them."""
-        counts: dict[str, int] = self.client.get("/ready").json()["workers"]
-        return counts
-
-    def workers(self) -> set[int]:
-        """Return the processes that answer: forked by the one that holds this home's Release."""
-        parents: dict[int, int] = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (path / "cmdline").read_bytes().decode().split("\0")
-                parent = int((path / "stat").read_text("ascii").rpartition(")")[2].split()[1])
-            except OSError:  # it has just ended
-                continue
-            if "kg.zygote" in command and any(part.startswith(str(self.home)) for part in command):
-                parents[int(path.name)] = parent
-        return {pid for pid, parent in parents.items() if parent in parents}
-
-
-@contextmanager
-def served(home: Path, **limits: Any) -> Iterator[Service]:
-    """Serve a home by uvicorn on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        settings = Settings(home=home, port=port, **{"workers": 2, **limits})
-        server = uvicorn.Server(uvicorn.Config(create_service(settings), log_level="critical"))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
-        thread.start()
-        try:
-            with httpx.Client(base_url=settings.url, timeout=20) as client:
-                yield Service(client, settings.url, home)
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -476,17 +419,20 @@ def _told_until(service: Service, number: int, within_s: float = 10) -> set[tupl
 
 
 @pytest.mark.service
-def test_release_that_cannot_be_loaded_is_passed_over_until_the_next(
+def test_release_that_cannot_be_loaded_is_tried_again_while_the_old_one_answers(
     small_release: tuple[Path, Release], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(small_release[0], home, symlinks=True)
     releases = home / "releases"
     shutil.copytree(releases / "000001", releases / "000003")
-    shutil.copytree(releases / "000001", releases / "000002", ignore=shutil.ignore_patterns("store"))
+    shutil.copytree(releases / "000001", releases / "000002")
+    (releases / "000002" / "store").rename(tmp_path / "store")
     with served(home) as service:
         _point(home, "000002")
         assert not becomes_true(lambda: service.ask().json()["release"]["number"] != 1, within_s=2)
+        (tmp_path / "store").rename(releases / "000002" / "store")
+        assert becomes_true(lambda: service.ask().json()["release"]["number"] == 2)
         _point(home, "000003")
         assert becomes_true(lambda: service.ask().json()["release"]["number"] == 3)
 
@@ -511,7 +457,8 @@ def test_runaway_ends_at_its_limit_with_its_process_and_others_are_answered(
             httpx.get, f"{service.url}/sparql", params={"query": RUNAWAY}, timeout=20, trust_env=False
         )
         assert becomes_true(lambda: service.counts()["busy"] == 1, within_s=limit_s)
-        answered = [service.ask(), service.client.get("/sparql", params={"query": ONE})]
+        with service.other("127.0.0.2") as other:
+            answered = [other.ask(), other.query(ONE)]
         assert not runaway.done(), "others were answered only after the runaway"
         assert [response.status_code for response in answered] == [200, 200]
         refused = runaway.result()

@@ -61,6 +61,7 @@ def served(folder: Path, http: str = "auto", **limits: Any) -> Iterator[Service]
                 http=http,
                 lifespan="off",
                 log_level="critical",
+                proxy_headers=False,
             )
             held.update(workers=workers, server=uvicorn.Server(config))
             ready.set()
@@ -217,7 +218,7 @@ def test_same_question_is_not_sent_twice(service: Service) -> None:
     again = service.client.get("/sparql", params={"query": ONE}, headers=headers)
     assert (again.status_code, again.content) == (304, b"")
     assert first.headers["cache-control"] == "public, max-age=60"
-    assert first.headers["vary"] == "Accept, Accept-Profile, Accept-Language"
+    assert first.headers["vary"] == "Accept, Accept-Encoding, Accept-Profile, Accept-Language"
     assert first.headers["x-release"] == "1"
     other = service.client.get("/sparql", params={"query": ONE}, headers={**headers, "Accept": "text/csv"})
     assert other.status_code == 200
@@ -272,6 +273,134 @@ def test_client_that_takes_nothing_is_let_go(tmp_path: Path) -> None:
             query = "SELECT%20*%7B%3Fa%20%3Fb%20%3Fc.%3Fd%20%3Fe%20%3Ff.%3Fg%20%3Fh%20%3Fi%7D"
             connection.sendall(f"GET /sparql?query={query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert becomes_true(lambda: not is_alive(pid))
+
+
+# --- gzip
+
+
+MANY = "SELECT ?a ?d { ?a ?b ?c . ?d ?e ?f FILTER(?c < 10) }"
+
+
+def _tag(service: Service, query: str, encoding: str) -> str:
+    headers = {"Accept-Encoding": encoding}
+    return service.client.get("/sparql", params={"query": query}, headers=headers).headers["etag"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/csv", "application/xml"])
+def test_answer_is_compressed_where_asked_for(service: Service, accept: str) -> None:
+    plain = service.client.get(
+        "/sparql", params={"query": MANY}, headers={"Accept": accept, "Accept-Encoding": "identity"}
+    )
+    packed = service.client.get(
+        "/sparql", params={"query": MANY}, headers={"Accept": accept, "Accept-Encoding": "br, gzip"}
+    )
+    assert ("content-encoding" in plain.headers, packed.headers["content-encoding"]) == (False, "gzip")
+    assert packed.content == plain.content
+    assert packed.num_bytes_downloaded < len(plain.content) / 5
+    assert "Accept-Encoding" in packed.headers["vary"]
+
+
+def test_small_answer_is_not_compressed(service: Service) -> None:
+    response = service.get()
+    assert "gzip" in response.request.headers["accept-encoding"]
+    assert "content-encoding" not in response.headers
+
+
+def test_graph_is_compressed_too(service: Service) -> None:
+    response = service.get("CONSTRUCT WHERE { ?s ?p ?o }", "application/n-triples")
+    assert (response.headers["content-encoding"], response.text.count("\n")) == ("gzip", 1000)
+
+
+def test_each_coding_has_a_tag_of_its_own_and_either_is_known_again(service: Service) -> None:
+    plain, packed = _tag(service, MANY, "identity"), _tag(service, MANY, "gzip")
+    assert plain != packed
+    for tag, encoding, status in [
+        (packed, "gzip", 304),
+        (plain, "gzip", 304),
+        (plain, "identity", 304),
+        (packed, "identity", 200),
+    ]:
+        headers = {"Accept-Encoding": encoding, "If-None-Match": tag}
+        again = service.client.get("/sparql", params={"query": MANY}, headers=headers)
+        assert again.status_code == status
+        assert status == 200 or again.headers["etag"] == tag
+
+
+@pytest.mark.parametrize(
+    ("query", "is_weak"),
+    [
+        (ONE, False),
+        ("ASK {}", False),
+        ("CONSTRUCT { [] <urn:p> ?o } WHERE { <urn:thing/1> ?p ?o }", True),
+        ("DESCRIBE <urn:thing/1>", True),
+    ],
+)
+def test_tag_is_strong_only_where_the_bytes_are_the_same_each_time(
+    service: Service, query: str, is_weak: bool
+) -> None:
+    first = service.get(query)
+    assert first.headers["etag"].startswith("W/") == is_weak
+    headers = {"If-None-Match": first.headers["etag"]}
+    assert service.client.get("/sparql", params={"query": query}, headers=headers).status_code == 304
+    assert is_weak or service.get(query).content == first.content
+
+
+# --- caps on rows
+
+
+def test_capped_answer_says_whether_it_was_cut(service: Service) -> None:
+    whole, cut = service.get(MANY, maxRows=20_000), service.get(MANY, maxRows=3)
+    assert (cut.headers["x-max-rows"], cut.headers["x-max-rows-reached"]) == ("3", "true")
+    assert len(cut.json()["results"]["bindings"]) == 3
+    assert cut.json()["head"]["link"] == ["https://w3id.org/techniekpact/limit/rows/3"]
+    assert whole.headers["x-max-rows"] == "20000"
+    assert len(whole.json()["results"]["bindings"]) == 10_000
+    assert "x-max-rows" not in service.get(MANY).headers
+
+
+def test_capped_answer_that_is_whole_at_once_says_so(service: Service) -> None:
+    assert service.get(maxRows=1).headers["x-max-rows-reached"] == "false"
+
+
+def test_large_capped_answer_has_as_many_rows_as_its_header_says(service: Service) -> None:
+    query = "SELECT ?a ?d { ?a ?b ?c . ?d ?e ?f FILTER(?c < 50) }"
+    response = service.get(query, "text/csv", maxRows=40_000)
+    assert "x-max-rows-reached" not in response.headers
+    assert response.headers["x-max-rows"] == "40000"
+    assert response.text.count("\n") == 40_001
+
+
+def test_cap_is_part_of_what_an_answer_is_known_by(service: Service) -> None:
+    tags = {service.get(MANY, maxRows=rows).headers["etag"] for rows in (1, 2)}
+    assert len({*tags, service.get(MANY).headers["etag"]}) == 3
+
+
+def test_graph_is_capped_by_its_statements(service: Service) -> None:
+    response = service.get("CONSTRUCT WHERE { ?s ?p ?o }", maxRows=5)
+    assert response.headers["x-max-rows-reached"] == "true"
+    assert response.text.endswith("# Cut after 5: there are more.\n")
+
+
+@pytest.mark.parametrize("rows", ["0", "-1", "1.5", "many", "9" * 30])
+def test_cap_that_is_no_number_of_rows_is_400(service: Service, rows: str) -> None:
+    assert service.get(maxRows=rows).status_code == 400
+
+
+def test_clients_cap_counts_only_below_the_services(tmp_path: Path) -> None:
+    with served(tmp_path, max_rows=5) as service:
+        rows = [
+            service.get(MANY, "text/csv", **caps).headers["x-max-rows"]
+            for caps in ({}, {"maxRows": 9}, {"maxRows": 2})
+        ]
+        assert rows == ["5", "5", "2"]
+
+
+def test_empty_graph_keeps_its_worker(tmp_path: Path) -> None:
+    with served(tmp_path, workers=1) as service:
+        pids = service.workers.pids
+        assert service.get("CONSTRUCT { ?s ?p ?o } WHERE { ?s <urn:none> ?o }").content == b""
+        assert _value(service.get()) == "1"
+        assert service.workers.pids == pids
 
 
 def test_large_answer_arrives_whole(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_service
+from api.app import create_server
 from kg.publish import publish
 from kg.settings import Settings
 from kg.tokens import new_token
@@ -40,7 +39,7 @@ def serving(folder: Path, **given: Any) -> Iterator[httpx.Client]:
     )
     publish(folder / "content", settings.home, Quiet(), default_graph="own")
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_service(settings), log_level="critical"))
+    server = create_server(settings)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -199,6 +198,26 @@ def test_burst_of_writes_is_committed_in_few_releases(client: httpx.Client) -> N
     count = "SELECT (COUNT(*) AS ?n) { GRAPH <urn:burst> { ?s ?p ?o } }"
     counted = client.get("/sparql", params={"query": count}, headers={"Accept": "text/csv"})
     assert counted.text.split() == ["n", "24"]
+
+
+def test_earlier_release_answers_as_it_did(client: httpx.Client) -> None:
+    named = {"graph": "urn:then"}
+    then = client.put("/store", params=named, content=ONE, headers=TURTLE).json()["release"]
+    client.put("/store", params=named, content=TWO, headers=TURTLE)
+    assert values(client, named) == ["2"]
+    assert values(client, {**named, "release": str(then)}) == ["1"]
+    asked = client.get(
+        "/sparql", params={"query": "SELECT ?o { GRAPH <urn:then> { ?s ?p ?o } }", "release": then}
+    )
+    assert (asked.headers["x-release"], asked.json()["results"]["bindings"][0]["o"]["value"]) == (
+        str(then),
+        "1",
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [("99999", 404), ("0", 400), ("x", 400), ("1&release=2", 400)])
+def test_release_that_is_none_is_said_to_be(client: httpx.Client, number: str, status: int) -> None:
+    assert client.get(f"/sparql?query=ASK%20%7B%7D&release={number}").status_code == status
 
 
 def test_update_without_end_is_stopped_and_the_next_one_goes_through(tmp_path: Path) -> None:

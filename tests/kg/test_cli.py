@@ -305,6 +305,38 @@ def test_query_that_cannot_run_says_where_it_is_wrong(asking: Kg, query: str, me
     assert message in outcome.err
 
 
+RUNAWAY = "SELECT (COUNT(*) AS ?n) {" + " . ".join(f"?s{n} ?p{n} ?o{n}" for n in range(6)) + "}"
+ENDLESS = "SELECT * {" + " . ".join(f"?s{n} ?p{n} ?o{n}" for n in range(6)) + "}"
+
+
+@pytest.mark.parametrize("query", [RUNAWAY, ENDLESS])
+def test_query_over_its_time_is_ended_and_says_so(small_release: tuple[Path, Release], query: str) -> None:
+    ended = _process("query", "-", "--time-limit", "0.5", home=small_release[0], stdin=query)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "The query took longer than 0.5 seconds and was ended. "
+        "Ask for less, or give it longer by --time-limit.\n"
+    )
+
+
+def test_time_that_the_reader_takes_does_not_count(small_release: tuple[Path, Release]) -> None:
+    command = [sys.executable, "-m", "kg", "query", "-", "--format", "tsv", "--time-limit", "1"]
+    environ = {**os.environ, "KG_HOME": str(small_release[0])}
+    pipe = subprocess.PIPE
+    # More than a pipe holds, so that the query waits for its reader.
+    query = "SELECT * { ?s ?p ?o . ?a a ?b } LIMIT 50000"
+    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(query.encode())
+        process.stdin.close()
+        first = process.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        lines = [first, *process.stdout]
+        assert (process.wait(), len(lines)) == (0, 50_001)
+
+
 def test_form_that_cannot_hold_the_answer_names_those_that_can(asking: Kg) -> None:
     outcome = asking("query", "-", "--format", "ttl", stdin=ROWS)
     assert (outcome.code, outcome.out) == (1, "")

@@ -25,6 +25,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "KG_MEMORY_LIMIT_MB": ("256", 256),
     "KG_WORKERS": ("3", 3),
     "KG_QUEUE": ("0", 0),
+    "KG_RATE": ("2.5", 2.5),
+    "KG_MAX_ROWS": ("1000", 1000),
+    "KG_TRUSTED_PROXIES": ("127.0.0.1, fd00::/8", "127.0.0.1, fd00::/8"),
+    "KG_LOG": ("plain", "plain"),
     "KG_BODY_LIMIT_MB": ("0.5", 0.5),
     "KG_DEFAULT_GRAPH": ("own", "own"),
     "KG_TOKENS": ("/etc/kg/tokens", "/etc/kg/tokens"),
@@ -86,6 +90,10 @@ def test_bad_number_names_the_variable_and_its_value(variable: str, value: str) 
         ("KG_MEMORY_LIMIT_MB", "0"),
         ("KG_WORKERS", "0"),
         ("KG_QUEUE", "-1"),
+        ("KG_RATE", "-1"),
+        ("KG_MAX_ROWS", "-1"),
+        ("KG_LOG", "xml"),
+        ("KG_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("KG_BODY_LIMIT_MB", "0"),
         ("KG_SERVICE_TIME_LIMIT_S", "0"),
         ("KG_SERVICE_SIZE_LIMIT_MB", "-1"),
@@ -95,7 +103,7 @@ def test_bad_number_names_the_variable_and_its_value(variable: str, value: str) 
         ("KG_BODY_LIMIT_MB", "inf"),
     ],
 )
-def test_number_out_of_range_names_the_variable(variable: str, value: str) -> None:
+def test_value_out_of_range_names_the_variable(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable}={value}.* must be"):
         Settings.from_environment({variable: value})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -15,15 +16,18 @@ from time import monotonic
 
 import pytest
 
+from kg import worker
 from kg.errors import MalformedQuery, MemoryLimit, NotAcceptable, QueryError, TimeLimit, TooBusy, WorkerLost
 from kg.settings import Settings
 from kg.store import Release
 from kg.worker import Job
-from kg.workers import Workers
+from kg.workers import CallersAsker, Claim, Workers
 
 from .serving import ENDLESS, RUNAWAY, SILENT, becomes_true, is_alive, small_release
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+# More than a tenth of a second, less than two.
+SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f FILTER(CONCAT(STR(?a), STR(?d)) != ?b) }"
 Test = Callable[[Workers], Awaitable[None]]
 
 
@@ -218,6 +222,96 @@ def test_switch_answers_from_the_new_release_and_lets_the_old_end(release: Relea
     run(release, test, time_limit_s=5)
 
 
+def test_worker_that_grew_is_replaced_before_the_next_query(release: Release) -> None:
+    async def test(workers: Workers) -> None:
+        (pid,) = workers.pids
+        assert await n_things(workers) == "1000"
+        assert workers.pids == [pid]
+        large = "SELECT ?a ?d { ?a ?b ?c . ?d ?e ?f FILTER(?c < 150) } ORDER BY DESC(?d) ?a OFFSET 149999"
+        assert len(await workers.rows(large, {})) == 1
+        assert await n_things(workers) == "1000"
+        assert workers.pids != [pid]
+
+    run(release, test, workers=1, time_limit_s=20, memory_limit_mb=256)
+
+
+def test_worker_is_replaced_after_many_answers(release: Release) -> None:
+    async def test(workers: Workers) -> None:
+        (pid,) = workers.pids
+        for _ in range(worker._MOST_ANSWERS):
+            await workers.rows("SELECT (1 AS ?one) {}", {})
+        await full(workers, 1)
+        assert workers.pids != [pid]
+
+    run(release, test, workers=1)
+
+
+def test_long_query_beyond_the_places_is_tried_stopped_and_begun_again(release: Release) -> None:
+    """Four workers have three places for long ones."""
+
+    async def test(workers: Workers) -> None:
+        before = set(workers.pids)
+        async with contextlib.AsyncExitStack() as streams:
+            held = [await streams.enter_async_context(workers.run(Job(query=ENDLESS))) for _ in range(3)]
+            slow = asyncio.create_task(workers.rows(SLOW, {}))
+            async with asyncio.timeout(5):
+                while before <= set(workers.pids):
+                    await asyncio.sleep(0)
+            assert await n_things(workers) == "1000"
+            assert not slow.done()
+            assert [each.release.number for each in held] == [1, 1, 1]
+        assert (await slow)[0]["n"]["value"] == "1000000"
+
+    run(release, test, workers=4, time_limit_s=20)
+
+
+def test_long_query_stands_back_on_the_processors_until_it_has_ended(release: Release) -> None:
+    async def test(workers: Workers) -> None:
+        (pid,) = workers.pids
+        slow = asyncio.create_task(workers.rows(SLOW, {}))
+        async with asyncio.timeout(5):
+            while os.getpriority(os.PRIO_PROCESS, pid) == 0:
+                await asyncio.sleep(0)
+        assert not slow.done()
+        await slow
+        await full(workers, 1)
+        assert os.getpriority(os.PRIO_PROCESS, workers.pids[0]) == 0
+
+    run(release, test, workers=1, time_limit_s=20)
+
+
+def test_answer_on_trial_is_whole_or_not_begun(release: Release) -> None:
+    async def test(workers: Workers) -> None:
+        async with contextlib.AsyncExitStack() as streams:
+            for _ in range(3):
+                await streams.enter_async_context(workers.run(Job(query=ENDLESS)))
+            async with workers.run(Job(query="SELECT * { ?s ?p ?o }")) as answer:
+                assert answer.worker is None
+                assert b"urn:thing/999" in b"".join([piece async for piece in answer])
+            with pytest.raises(TooBusy):
+                await workers.rows(ENDLESS.replace("?a", "?z"), {})
+
+    run(release, test, workers=4, time_limit_s=1)
+
+
+def test_caller_has_half_of_the_workers_for_long_ones_and_others_the_rest(release: Release) -> None:
+    async def test(workers: Workers) -> None:
+        async with contextlib.AsyncExitStack() as streams:
+            for number in range(2):
+                job = Job(query=f"{ENDLESS} # {number}")
+                await streams.enter_async_context(workers.run(job, Claim("greedy")))
+            assert await CallersAsker(workers, "greedy").rows(COUNT, {})
+            third = asyncio.create_task(workers.rows(f"{SILENT} # 3", {}, "greedy"))
+            claim = Claim("modest")
+            async with workers.run(Job(query=f"{ENDLESS} # 4"), claim) as answer:
+                assert answer.worker
+                assert claim.state == "streaming"
+                assert not third.done()
+            third.cancel()
+
+    run(release, test, workers=4, time_limit_s=5)
+
+
 def test_worker_can_open_no_connection(release: Release) -> None:
     """The guard is the first lock; this is the second."""
 
@@ -239,7 +333,7 @@ def test_server_killed_leaves_no_process(release: Release) -> None:
         from kg.settings import Settings
         from kg.store import Release
         from kg.worker import Job
-        from kg.workers import Workers
+        from kg.workers import CallersAsker, Claim, Workers
 
         async def main():
             release = Release(1, pathlib.Path({str(release.path)!r}), {{}})
