@@ -23,6 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from api import operations, questions
+from api.connections import Connection
 from api.desk import Desk
 from api.log import configure
 from api.pages import page, site
@@ -64,6 +65,8 @@ def create_server(settings: Settings, **options: Any) -> Server:
         service,
         host=settings.host,
         port=settings.port,
+        http=Connection,
+        ws="none",
         headers=[("Server", f"techniekpact-kg/{_VERSION}")],
         server_header=False,
         # It would believe what anyone on this machine says of where a request comes from.

@@ -21,8 +21,8 @@ Network = IPv4Network | IPv6Network
 
 _FAMILY = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix")
 _PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*(?:([;,])|$)')
-_HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~%-]+)*/?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_PREFIX = re.compile(r"(?:/(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)*/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Origins:
         return Origin(address, self._url(scheme, host, prefix))
 
     def _url(self, scheme: str, host: str, prefix: str) -> str:
-        usable = scheme in {"http", "https"} and _HOST.fullmatch(host) and _PREFIX.fullmatch(prefix)
+        usable = scheme in {"http", "https"} and _is_host(host) and _PREFIX.fullmatch(prefix)
         if self._settings.public_url or not usable:
             return self._settings.url
         return f"{scheme}://{host}{prefix.rstrip('/')}"
@@ -98,6 +98,15 @@ def _said(headers: Mapping[str, str]) -> dict[str, list[str]]:
 def _first(said: Mapping[str, list[str]], name: str) -> str:
     """Return what the proxy nearest to the client said."""
     return said.get(name, [""])[0]
+
+
+def _is_host(text: str) -> bool:
+    """Whether an IRI may name this host.
+
+    >>> _is_host("[::1]:80"), _is_host("kg.example.org"), _is_host("[:::]"), _is_host("a:b"), _is_host("[")
+    (True, True, False, False, False)
+    """
+    return bool(_HOST.fullmatch(text)) and (not text.startswith("[") or _address(text) is not None)
 
 
 @lru_cache(maxsize=4_096)

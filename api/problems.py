@@ -214,9 +214,11 @@ def _reply(fields: dict[str, Any], headers: dict[str, str], accept: str | None) 
     if choose(accept, _WAYS) == "text/plain":
         headers["Content-Type"] = "text/plain; charset=utf-8"
         lines = [given[field] for field in ("title", "detail", "hint") if field in given]
-        return Reply(given["status"], headers, "\n".join(lines).encode() + b"\n")
+        return Reply(given["status"], headers, "\n".join(lines).encode("utf-8", "replace") + b"\n")
     headers["Content-Type"] = "application/problem+json"
-    return Reply(given["status"], headers, json.dumps(given, ensure_ascii=False).encode())
+    return Reply(
+        given["status"], headers, json.dumps(given, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    )
 
 
 def kebab(name: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from api.negotiation import is_open
 from api.problems import BadRequest, UnsupportedMediaType
+from kg.store import NamedNode
 
 __all__ = ["FORM", "QUERY", "UPDATE", "Change", "Question", "is_iri", "read", "release_of"]
 
@@ -136,10 +137,16 @@ def _graphs(fields: dict[str, list[str]], name: str) -> list[str] | None:
 def is_iri(text: str) -> bool:
     """Whether a text is an absolute IRI.
 
-    >>> is_iri("urn:a"), is_iri("a"), is_iri("urn:a> <urn:b")
-    (True, False, False)
+    >>> is_iri("urn:a"), is_iri("a"), is_iri("urn:a> <urn:b"), is_iri("http://a:b:c/")
+    (True, False, False, False)
     """
-    return _IRI.fullmatch(text) is not None
+    if not _IRI.fullmatch(text):
+        return False
+    try:
+        NamedNode(text)
+    except ValueError:  # the engine knows more of what a host or a port may be
+        return False
+    return True
 
 
 def _max_rows(fields: dict[str, list[str]]) -> int | None:

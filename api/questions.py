@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -84,7 +85,8 @@ async def question(request: Request, name: str) -> Response:
             406, "None of the acceptable formats is offered.", request, offered=list(_TYPES.values())
         )
     values = _values(request)
-    repeated = [key for key in values if len(request.query_params.getlist(key)) > 1]
+    times = Counter(key for key, _ in request.query_params.multi_items())
+    repeated = [key for key in values if times[key] > 1]
     if media_type == "text/html" and asked.parameters and not any(values.values()):
         return _form(request, asked, values)
     try:

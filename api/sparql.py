@@ -225,10 +225,10 @@ class Sparql:
         return Reply(200, headers, service_description(release, url, form, federates=federates))
 
     def _wants_page(self, exchange: Exchange) -> bool:
-        fields = parse_qs(exchange.scope["query_string"], keep_blank_values=True)
+        fields = parse_qs(exchange.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if exchange.scope["path"].startswith("/store"):
             return False
-        asks_nothing = exchange.method in {"GET", "HEAD"} and not {b"query", b"update"} & fields.keys()
+        asks_nothing = exchange.method in {"GET", "HEAD"} and not {"query", "update"} & fields.keys()
         return asks_nothing and choose(exchange.accept, [*GRAPHS, "text/html"]) == "text/html"
 
 

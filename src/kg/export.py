@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kg.errors import BuildError, Problem
 from kg.load import load, statements_hash
-from kg.namespaces import GRAPH, PREFIXES
+from kg.namespaces import GRAPH, PREFIXES, file_of
 from kg.publish import key_of
 from kg.releases import graph_name
 from kg.store import Quad, RdfFormat, Release, Triple, open_read_only, parse, serialize
@@ -31,9 +31,9 @@ def export(release: Release, root: Path, *, overwrite: bool = False) -> list[tup
     online = {key: entry for key, entry in graphs.items() if entry["origin"] == "online"}
     problems, work = [], []
     for key, entry in {**online, **release.manifest["deleted"]}.items():
-        path = root / (entry.get("path") or f"data/ttl/{key.removeprefix(GRAPH)}.ttl")
+        path = root / (entry.get("path") or f"data/ttl/{file_of(key)}.ttl")
         now = files[key].hash if key in files else ""
-        if not key.startswith(GRAPH):
+        if file_of(key) is None:
             problems.append(Problem(key, None, "The graph's IRI names no file.", f"Call it <{GRAPH}…>."))
         elif now not in ("", entry.get("base", ""), entry.get("hash", "")) and not overwrite:
             hint = "Merge by hand, or run `kg export --overwrite` to take the online version."

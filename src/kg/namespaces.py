@@ -6,7 +6,7 @@ slash, so every type of thing and every code list has a prefix of its own.
 
 from __future__ import annotations
 
-__all__ = ["BASE", "DEF", "GRAPH", "ID", "PREFIXES", "SHAPE", "compact", "expand", "graph_iri"]
+__all__ = ["BASE", "DEF", "GRAPH", "ID", "PREFIXES", "SHAPE", "compact", "expand", "file_of", "graph_iri"]
 
 BASE = "https://w3id.org/techniekpact/"
 DEF = f"{BASE}def/"
@@ -146,3 +146,15 @@ def graph_iri(path: str) -> str:
     'https://w3id.org/techniekpact/graph/zuid-holland-2022/table-3'
     """
     return GRAPH + path
+
+
+def file_of(graph: str) -> str | None:
+    """Return the path without suffix of the content file whose graph this is; None where it can't be one.
+
+    A name that climbs out of its folder is a name, and no file.
+
+    >>> file_of(graph_iri("report/2")), file_of(graph_iri("report/../../etc/passwd")), file_of("urn:x")
+    ('report/2', None, None)
+    """
+    path = graph.removeprefix(GRAPH)
+    return path if path != graph and not {"", ".", ".."} & set(path.split("/")) else None

@@ -16,7 +16,7 @@ from kg.errors import KgError, MalformedData, QueryError, RefusedQuery
 from kg.guard import inspect
 from kg.inlining import FUNCTIONS
 from kg.load import Content, ContentGraph, folder_of, held_to_ontology, statements_hash
-from kg.namespaces import GRAPH
+from kg.namespaces import GRAPH, file_of
 from kg.publish import Origins, check, content_of, key_of, manifest_of
 from kg.releases import DEFAULT, forget_old, graph_name, only_writer, write_release
 from kg.store import (
@@ -168,7 +168,7 @@ class Writing:
                 "The default graph is made from the named graphs and can't be written to.",
                 hint=f"Name the graph: INSERT DATA {{ GRAPH <{GRAPH}source/passage> {{ … }} }}.",
             )
-        if not key.startswith(GRAPH) or key.startswith(f"{GRAPH}inferred/"):
+        if file_of(key) is None or key.startswith(f"{GRAPH}inferred/"):
             raise _refused(key, "has no name of this dataset", f"Call it <{GRAPH}source/passage>.")
         if folder_of(graph_name(key)) != "data/ttl":
             raise _refused(key, "is ontology or shapes", "Change the file, and run `kg build`.")

@@ -302,6 +302,25 @@ def test_export_stops_at_a_file_that_has_changed_since(
     assert "tp:minAge 31" not in path.read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", ["../../../x", "report/../../ontology/funding", "report//2", "./2", ""])
+def test_graph_whose_name_climbs_is_refused(commit: Callable[..., list[Outcome]], name: str) -> None:
+    (outcome,) = commit(put(f"{GRAPH}{name}", PASSAGE))
+    assert isinstance(outcome.error, RefusedQuery)
+
+
+@pytest.mark.parametrize("name", ["../../../x", "report/../../../x", "report//2", "./2"])
+def test_graph_whose_name_climbs_is_exported_nowhere(
+    tmp_path: Path, empty: Callable[..., list[Outcome]], name: str
+) -> None:
+    (outcome,) = empty(put(f"{GRAPH}{name}", "<urn:a> <urn:b> 1 ."))
+    assert outcome.error is None
+    root = tmp_path / "some" / "content"
+    root.mkdir(parents=True)
+    with pytest.raises(BuildError, match="names no file"):
+        export(current_release(tmp_path / "own"), root)
+    assert not list(tmp_path.rglob("*.ttl"))
+
+
 def test_going_back_is_moving_the_pointer_and_writing_goes_on_from_there(
     home: Path, commit: Callable[..., list[Outcome]]
 ) -> None:
