@@ -9,8 +9,8 @@ serve: .venv/serve ## build the graph if its files changed, and serve it
 	@$(BIN)/kg build
 	@$(BIN)/kg serve
 
-test: .venv/test .venv/browser check ## the whole suite
-	@$(BIN)/pytest -n 2 $$(cat .venv/browser)
+test: .venv/test .venv/browser .venv/comunica check ## the whole suite
+	@$(BIN)/pytest -n 2 $$(cat .venv/browser .venv/comunica)
 
 quick: .venv/test ## what one runs on every save: no service, no browser
 	@$(BIN)/kg check
@@ -25,8 +25,9 @@ check: .venv/test ## format, lint, types, content
 build: .venv/serve ## check the files and publish a Release
 	@$(BIN)/kg build
 
-bench: .venv/test ## measure beside others; not a test
+bench: .venv/test .venv/peers build ## measure beside others (needs wrk); not a test; writes docs/performance.md
 	@$(BIN)/python benchmarks/rules.py
+	@$(BIN)/python benchmarks/serve.py $(BENCH)
 
 conformance: .venv/test ## run the W3C suites (KG_CONFORMANCE_DIR) against us and a peer; writes docs/conformance.md
 	@$(BIN)/python -m tests.conformance
@@ -53,3 +54,18 @@ clean: ## forget what was set up and built here
 .venv/browser: .venv/test
 	@if command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && .ci/browser; }; then : > $@; \
 	  else echo "no chromium here: the browser tests are left out (install the package chromium)"; echo '-m "not browser"' > $@; fi
+
+# Comunica, one of the clients that the tests ask through, needs Node and npm, and is left out in the same way.
+.venv/comunica: tests/clients/comunica/package-lock.json .venv/test
+	@if { command -v node && command -v npm; } >/dev/null || { [ "$$(id -u)" = 0 ] && .ci/clients; }; then \
+	    echo "setting up Comunica" && mkdir -p .venv/node && cp $(<D)/package*.json .venv/node && \
+	    npm ci --prefix .venv/node --silent --ignore-scripts --no-audit --no-fund && : > $@; \
+	  else echo "no node here: the tests with Comunica are left out (install the packages nodejs and npm)"; \
+	    echo '--ignore=tests/clients/test_comunica.py' > $@; fi
+
+# What only the benchmark measures is no dependency of ours and has no lock.
+.venv/peers: .venv/test
+	@echo "setting up what is measured beside us"
+	@$(PYTHON) -m venv .venv/peers.d
+	@.venv/peers.d/bin/python -m pip install --quiet --disable-pip-version-check 'rdflib-endpoint[cli]==0.6.3'
+	@touch $@
