@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 
 from api import operations, questions
 from api.connections import Connection
+from api.description import describe
 from api.desk import Desk
 from api.log import configure
 from api.pages import page, site
@@ -108,6 +109,7 @@ def _create(settings: Settings) -> tuple[Any, Desk]:
     app.include_router(questions.router)
     app.include_router(operations.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    describe(app)
     app.add_exception_handler(KgError, problem_response_for)
     app.add_exception_handler(HTTPException, _http_error)
     rest = Rest(app, desk)
