@@ -3,7 +3,7 @@ PYTHON ?= python3
 export KG_PORT ?= $(or $(PORT),8000)
 BIN := .venv/bin
 
-.PHONY: serve test quick check build bench conformance lock clean
+.PHONY: serve test quick check build bench bench-hostile conformance lock clean
 
 serve: .venv/serve ## build the graph if its files changed, and serve it
 	@$(BIN)/kg build
@@ -28,6 +28,9 @@ build: .venv/serve ## check the files and publish a Release
 bench: .venv/test .venv/peers build ## measure beside others (needs wrk); not a test; writes docs/performance.md
 	@$(BIN)/python benchmarks/rules.py
 	@$(BIN)/python benchmarks/serve.py $(BENCH)
+
+bench-hostile: .venv/test ## measure lookups while others send the worst queries they can; not a test
+	@$(BIN)/python -m benchmarks.hostile
 
 conformance: .venv/test ## run the W3C suites (KG_CONFORMANCE_DIR) against us and a peer; writes docs/conformance.md
 	@$(BIN)/python -m tests.conformance

@@ -127,15 +127,23 @@ class _Names(string.Template):
     pattern = r"‹(?:(?P<named>[a-z]+)›|(?P<escaped>‹)|(?P<braced>\b\B)|(?P<invalid>))"
 
 
-def send(content: bytes, target: Target, *, drip_s: float = 0.0, hold_s: float = 0.0) -> str:
+def send(
+    content: bytes,
+    target: Target,
+    *,
+    drip_s: float = 0.0,
+    hold_s: float = 0.0,
+    address: str = "127.0.0.1",
+    patience_s: float = _PATIENCE_S,
+) -> str:
     """Send bytes on a connection of their own; return what came back.
 
     That is the status, with what kind of problem it is, "cut" where the answer wasn't whole,
     "closed" where there was none, and "silence" where nobody hung up within `hold_s`. With `drip_s`
-    a byte goes at a time, so far apart, until `hold_s` have passed.
+    a byte goes at a time, so far apart, until `hold_s` have passed. `address` is where it comes from.
     """
-    with socket.create_connection(("127.0.0.1", target.port)) as connection:
-        connection.settimeout(hold_s or _PATIENCE_S)
+    with socket.create_connection(("127.0.0.1", target.port), source_address=(address, 0)) as connection:
+        connection.settimeout(hold_s or patience_s)
         try:
             if drip_s:
                 _drip(connection, content, drip_s, hold_s)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,13 +124,13 @@ class Trap:
 
 
 @contextmanager
-def serving(home: Path, tokens: Path) -> Iterator[Target]:
-    """Run the real service over a home, on a port of its own."""
+def serving(home: Path, tokens: Path, limits: Mapping[str, int] = LIMITS) -> Iterator[Target]:
+    """Run the real service over a home, on a port of its own; without limits, those that it has by itself."""
     token = new_token(tokens, "publisher", "publisher")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KG_")}
-    own = {"KG_HOME": home, "KG_TOKENS": tokens, "KG_PORT": port, **LIMITS}
+    own = {"KG_HOME": home, "KG_TOKENS": tokens, "KG_PORT": port, **limits}
     # What the engine says when it gets no memory is of no use here.
     environ = kept | {name: str(value) for name, value in own.items()} | {"RUST_BACKTRACE": "0"}
     with (tokens.parent / "log").open("wb") as log:

@@ -21,7 +21,7 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-EXAMPLES = 30
+EXAMPLES = 20
 MOST_S = 90
 
 
