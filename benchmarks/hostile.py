@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 import statistics
 import threading
 from collections import Counter
@@ -27,14 +28,16 @@ from tests.conftest import Quiet
 
 ROOT = Path(__file__).parents[1]
 REQUESTS = ROOT / "tests" / "abuse" / "requests.yaml"
-LOOKUP = "SELECT ?p ?o { <https://w3id.org/techniekpact/id/area/drechtsteden> ?p ?o }"
-IDLE_S, HOSTILE_S = 20.0, 120.0
+LOOKUP = "SELECT ?p ?o {{ <https://w3id.org/techniekpact/id/area/drechtsteden> ?p ?o }} LIMIT {}"
+IDLE_S, HOSTILE_S = 10.0, 60.0
 N_HOSTILE, N_LOOKUPS = 8, 2
 # Between two lookups of one client: people, not a load.
 PAUSE_S = 0.02
 LOOKUP_LIMIT_S = 60.0
-# Longer than the service lets a query run, so that it is the service which ends it.
-PATIENCE_S = 40.0
+# After so long a hostile client leaves, whatever it was getting, and sends the next; the last is longer
+# than the service lets a query run.
+LEAVE_S = (1.0, 5.0, 35.0)
+MORE_KINDS = {"429 too-many", "503 too-busy", "closed", "silence", "other"}
 
 
 def main() -> None:
@@ -72,10 +75,10 @@ def measured(target: Target, for_s: float) -> tuple[list[float], int, float]:
 def looking_up(port: int, number: int, for_s: float) -> tuple[list[float], int]:
     """Look something up again and again, on one connection; return the seconds taken and the failures."""
     seconds, failed = [], 0
-    path = f"/sparql?query={quote(LOOKUP)}"
     connection = connected(port, number)
     until = monotonic() + for_s
     while monotonic() < until:
+        path = f"/sparql?query={quote(LOOKUP.format(1_000 + len(seconds)))}"  # none comes from a cache
         began = perf_counter()
         try:
             connection.request("GET", path)
@@ -101,7 +104,7 @@ class besieged:  # noqa: N801  used as `with besieged(…)`
 
     def __init__(self, target: Target) -> None:
         requests = [each for each in load_requests(REQUESTS) if is_bad(each)]
-        self._kinds = sorted({"other", *(answer for each in requests for answer in each.expected)})
+        self._kinds = sorted({*MORE_KINDS, *(answer for each in requests for answer in each.expected)})
         self._counts: Any = multiprocessing.Array("q", len(self._kinds))
         worst = [each.content(target, 9) for each in requests]
         self._clients = [
@@ -130,13 +133,21 @@ def is_bad(hostile: Hostile) -> bool:
 
 def attacking(target: Target, number: int, worst: list[bytes], kinds: list[str], counts: Any) -> None:
     """Send one after the other from an address of its own, and count what comes back, until terminated."""
-    for content in shuffled(worst, random.Random(number)):
+    signal.signal(signal.SIGALRM, leave)
+    chance = random.Random(number)
+    for content in shuffled(worst, chance):
+        signal.setitimer(signal.ITIMER_REAL, chance.choice(LEAVE_S))
         try:
-            got = send(content, target, address=f"127.0.2.{number + 1}", patience_s=PATIENCE_S)
+            got = send(content, target, address=f"127.0.2.{number + 1}", patience_s=max(LEAVE_S))
         except OSError:
-            got = "other"
+            got = "closed"
+        signal.setitimer(signal.ITIMER_REAL, 0)
         with counts.get_lock():
             counts[kinds.index(got if got in kinds else "other")] += 1
+
+
+def leave(*_: object) -> None:
+    raise TimeoutError
 
 
 def shuffled(worst: list[bytes], chance: random.Random) -> Iterator[bytes]:
