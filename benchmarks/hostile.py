@@ -29,7 +29,7 @@ from tests.conftest import Quiet
 ROOT = Path(__file__).parents[1]
 REQUESTS = ROOT / "tests" / "abuse" / "requests.yaml"
 LOOKUP = "SELECT ?p ?o {{ <https://w3id.org/techniekpact/id/area/drechtsteden> ?p ?o }} LIMIT {}"
-IDLE_S, HOSTILE_S = 10.0, 60.0
+IDLE_S, HOSTILE_S = 20.0, 120.0
 N_HOSTILE, N_LOOKUPS = 8, 2
 # Between two lookups of one client: people, not a load.
 PAUSE_S = 0.02
@@ -37,7 +37,7 @@ LOOKUP_LIMIT_S = 60.0
 # After so long a hostile client leaves, whatever it was getting, and sends the next; the last is longer
 # than the service lets a query run.
 LEAVE_S = (1.0, 5.0, 35.0)
-MORE_KINDS = {"429 too-many", "503 too-busy", "closed", "silence", "other"}
+MORE_KINDS = {"429 too-many", "503 stopping", "503 too-busy", "closed", "silence", "other"}
 
 
 def main() -> None:

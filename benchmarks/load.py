@@ -28,7 +28,7 @@ __all__ = ["PATIENCE_S", "Measured", "long_answers", "short_answers", "together"
 _LUA = Path(__file__).with_name("lookup.lua")
 _PIECE_BYTES = 256 * 1024
 # A service that isn't done by then is given up on.
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Measured:
     client_cores: float = 0.0
     sizes_bytes: frozenset[int] = field(default_factory=frozenset)
     given_up: bool = False
+    n_refused: int = 0
 
 
 def together(rounds: Sequence[Measured]) -> Measured:
@@ -64,6 +65,7 @@ def together(rounds: Sequence[Measured]) -> Measured:
         max(each.client_cores for each in rounds),
         frozenset().union(*(each.sizes_bytes for each in rounds)),
         any(each.given_up for each in rounds),
+        sum(each.n_refused for each in rounds),
     )
 
 
@@ -106,27 +108,36 @@ def short_answers(
 
 
 def long_answers(service: Service, query: str, *, connections: int, each: int) -> Measured:
-    """Ask a query `each` times over each of the connections, giving up after a while."""
+    """Ask a query `each` times over each of the connections, giving up after a while.
+
+    Each connection comes from an address of its own, since ours shares itself out between callers.
+    """
     request = _request(service, query)
     deadline = time.monotonic() + PATIENCE_S
     done: list[tuple[float, float, int]] = []
     barrier = threading.Barrier(connections)
     given_up = threading.Event()
 
-    def client() -> None:
+    refused: list[int] = []
+
+    def client(number: int) -> None:
         barrier.wait()
         try:
             for _ in range(each):
-                done.append(_answer(service.port, request, deadline))
+                answer = _answer(service.port, request, deadline, f"127.0.0.{number + 2}")
+                if answer:
+                    done.append(answer)
+                else:
+                    refused.append(number)
         except TimeoutError:
             given_up.set()
 
     start, spent = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(connections) as pool:
-        for running in [pool.submit(client) for _ in range(connections)]:
+        for running in [pool.submit(client, number) for number in range(connections)]:
             running.result()
     if not done:
-        return Measured(given_up=True)
+        return Measured(given_up=given_up.is_set(), n_refused=len(refused))
     duration_s, cores_s = time.perf_counter() - start, time.process_time() - spent
     firsts, wholes = [first for first, _, _ in done], [whole for _, whole, _ in done]
     return Measured(
@@ -138,6 +149,7 @@ def long_answers(service: Service, query: str, *, connections: int, each: int) -
         cores_s / duration_s,
         frozenset(size for _, _, size in done),
         given_up.is_set(),
+        len(refused),
     )
 
 
@@ -158,15 +170,17 @@ def _request(service: Service, query: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def _answer(port: int, request: bytes, deadline: float) -> tuple[float, float, int]:
+def _answer(port: int, request: bytes, deadline: float, source: str) -> tuple[float, float, int] | None:
     """Return the seconds to the first byte of the content and to its end, and the size of all.
+
+    None when the service says that it is too busy.
 
     Raises: TimeoutError after the deadline, SystemExit when the answer isn't whole.
     """
     buffer = bytearray(_PIECE_BYTES)
     start = time.perf_counter()
     head, first, size, tail = b"", 0.0, 0, b""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
         connection.sendall(request)
         while True:
             left_s = deadline - time.monotonic()
@@ -184,6 +198,8 @@ def _answer(port: int, request: bytes, deadline: float) -> tuple[float, float, i
             tail = (tail + buffer[max(0, got - 5) : got])[-5:]
     end = time.perf_counter()
     chunked = b"transfer-encoding: chunked" in head.lower()
+    if head.startswith(b"HTTP/1.1 503"):
+        return None
     if not head.startswith(b"HTTP/1.1 200") or (chunked and tail != b"0\r\n\r\n"):
         raise SystemExit(f"Not a whole answer: {head[:300]!r}")
     return first - start, end - start, size

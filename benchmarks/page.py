@@ -65,6 +65,9 @@ def _table(run: Run, load: str) -> Iterator[str]:
         for label, field in rows:
             values = [_value(run.measured.get((load, n, column)), field) for column in columns]
             yield f"| {n} | {label} | {' | '.join(values)} |"
+    refused = sum(each.n_refused for (name, _, _), each in run.measured.items() if name == load)
+    if refused:
+        yield f"\n{refused} were refused with 503, since no worker came free in time; they aren't counted."
 
 
 def _value(measured: Measured | None, field: str) -> str:

@@ -83,6 +83,7 @@ def rdflib_endpoint(data: Path) -> Iterator[Service]:
 
 @contextmanager
 def _running(command: list[str], environ: Mapping[str, str], port: int, ready: str) -> Iterator[int]:
+    # What they log is written, as in service, but not kept: a crash shows as a status.
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -90,6 +91,8 @@ def _running(command: list[str], environ: Mapping[str, str], port: int, ready: s
             _await(lambda: _answers(f"http://127.0.0.1:{port}{ready}"), process)
             yield process.pid
         finally:
+            if process.poll() is not None:
+                print(f"{command} had ended by itself: {process.returncode}", file=sys.stderr)
             process.terminate()
             try:
                 process.wait(15)
