@@ -72,8 +72,9 @@ async def begin(
     if not worker.at_rest and not line.stay(claim):
         line.evict(claim)
         return None
-    if head is None:
+    if not worker.at_rest:  # what streams takes a processor as what only thinks does
         worker.yield_to_others()
+    if head is None:
         head = await _head(worker, began, settings.time_limit_s)
     claim.state = "streaming"
     left = None if worker.at_rest else worker

@@ -139,6 +139,7 @@ def serving(home: Path, tokens: Path, limits: Mapping[str, int] = LIMITS) -> Ite
         target = Target(port, process.pid, token)
         _wait(target, process)
         yield target
+        assert process.poll() is None, f"The service ended: {log.name}, status {process.returncode}."
     finally:
         process.terminate()
         process.wait(30)
