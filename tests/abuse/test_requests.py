@@ -15,7 +15,8 @@ from .target import Target, Trap
 pytestmark = [pytest.mark.service, pytest.mark.abuse]
 
 # A lookup takes milliseconds; this is what no scheduler of a busy machine takes from it.
-AT_ONCE_S = 1.0
+# No measure of speed: what holds others up does so for as long as it lasts, and a busy machine for less.
+AT_ONCE_S = 5.0
 REQUESTS = list(load_requests(Path(__file__).with_name("requests.yaml")))
 
 
