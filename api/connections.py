@@ -90,7 +90,7 @@ class Connection(HttpToolsProtocol):
         self._n_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn names it so
         super().connection_made(transport)
         self._watch()
 

@@ -41,7 +41,7 @@ _BLANK = "urn:x-kg:blank-node"
 def _renamed(node: Node) -> Node:
     """Return the blank node that an IRI of ours stands for; anything else as it is."""
     if isinstance(node, Triple):
-        return Triple(_renamed(node.subject), node.predicate, _renamed(node.object))  # type: ignore[arg-type]
+        return Triple(_renamed(node.subject), node.predicate, _renamed(node.object))  # type: ignore[arg-type]  # a subject stays one
     if isinstance(node, NamedNode) and node.value.startswith(f"{_BLANK}:"):
         return BlankNode(node.value.removeprefix(f"{_BLANK}:"))
     return node
