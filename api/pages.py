@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from api.forwarded import Origin
 from api.negotiation import choose_language
 from kg.answers import label
+from kg.parameters import ANY
 from kg.settings import Settings
 from kg.store import Release
 from kg.tables import cell, citation, ordered
@@ -37,7 +38,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.globals.update(cell=cell, citation=citation, name_of=label, ordered=ordered)
+_TEMPLATES.globals.update(any=ANY["value"], cell=cell, citation=citation, name_of=label, ordered=ordered)
 
 TEXT: dict[str, dict[str, str]] = {
     "nl": {
@@ -53,7 +54,7 @@ TEXT: dict[str, dict[str, str]] = {
         "layer-reference": "register",
         "layer-stated": "bron",
         "meaning": "Wat deze vraag doet",
-        "no-rows": "Geen document in de graaf noemt hier iets.",
+        "optional": "mag leeg blijven: alle",
         "other-language": "English",
         "others": "Of bedoelt u:",
         "release": "Release",
@@ -79,7 +80,7 @@ TEXT: dict[str, dict[str, str]] = {
         "layer-reference": "register",
         "layer-stated": "source",
         "meaning": "What this question does",
-        "no-rows": "No document in the graph names anything here.",
+        "optional": "may be left out: any",
         "other-language": "Nederlands",
         "others": "Or did you mean:",
         "release": "Release",

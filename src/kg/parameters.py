@@ -18,9 +18,12 @@ from kg.namespaces import ID, PREFIXES
 from kg.questions import Parameter, Question
 from kg.store import Row, Term
 
-__all__ = ["Asker", "Resolved", "library_query", "resolve"]
+__all__ = ["ANY", "Asker", "Resolved", "library_query", "resolve"]
 
+# What a parameter that may be left out stands for then.
+ANY: Term = {"type": "uri", "value": PREFIXES["tp"] + "any"}
 _XSD = PREFIXES["xsd"]
+_MOST_CHARACTERS = 400
 
 
 class Asker(Protocol):
@@ -64,6 +67,9 @@ async def resolve(
         text = values.get(parameter.name, "").strip()
         if not text and parameter.default == "today":
             text = today.isoformat()
+        if not text and parameter.optional:
+            bound[parameter.name] = ANY
+            continue
         if not text:
             raise BadParameter(
                 parameter.name,
@@ -72,11 +78,16 @@ async def resolve(
             )
         bound[parameter.name], others[parameter.name] = await _term(parameter, text, asker)
     for low, high in question.order:
-        if int(bound[low]["value"]) > int(bound[high]["value"]):
+        if ANY not in (bound[low], bound[high]) and _order(bound[low]) > _order(bound[high]):
             raise BadParameter(
                 low, f"{low} is more than {high}: turn them round.", f"{low} is meer dan {high}: draai ze om."
             )
     return Resolved(bound, {name: things for name, things in others.items() if things})
+
+
+def _order(term: Term) -> tuple[int, str]:
+    """Return what numbers and days are sorted by."""
+    return (int(term["value"]), "") if term["datatype"] == _XSD + "integer" else (0, term["value"])
 
 
 async def _term(parameter: Parameter, text: str, asker: Asker) -> tuple[Term, list[tuple[str, str]]]:
@@ -85,6 +96,8 @@ async def _term(parameter: Parameter, text: str, asker: Asker) -> tuple[Term, li
             return _integer(parameter, text), []
         case "date":
             return _date(parameter, text), []
+        case "text":
+            return _text(parameter, text), []
         case _:
             return await _thing(parameter, text, asker)
 
@@ -113,6 +126,16 @@ def _date(parameter: Parameter, text: str) -> Term:
             f"{parameter.name} is een dag zoals 2022-12-01, niet {text!r}.",
         ) from None
     return {"type": "literal", "value": day.isoformat(), "datatype": _XSD + "date"}
+
+
+def _text(parameter: Parameter, text: str) -> Term:
+    if len(text) > _MOST_CHARACTERS:
+        raise BadParameter(
+            parameter.name,
+            f"{parameter.name} has {len(text)} characters; {_MOST_CHARACTERS} is the most.",
+            f"{parameter.name} heeft {len(text)} tekens; {_MOST_CHARACTERS} is het meeste.",
+        )
+    return {"type": "literal", "value": text}
 
 
 async def _thing(parameter: Parameter, text: str, asker: Asker) -> tuple[Term, list[tuple[str, str]]]:

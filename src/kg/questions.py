@@ -15,7 +15,7 @@ from typing import Any
 
 from kg.errors import BuildError, Problem, UnknownQuestion
 from kg.header import read_header
-from kg.namespaces import expand
+from kg.namespaces import ID, expand
 
 __all__ = ["Apart", "Case", "Column", "Parameter", "Question", "find_question", "load_questions"]
 
@@ -24,7 +24,10 @@ _LANGUAGES = ("nl", "en")
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One thing a question asks for: its type, or the class of thing it must be."""
+    """One thing a question asks for: its type, or the class or concept scheme of what it must be.
+
+    One that is `optional` and not given stands for any.
+    """
 
     name: str
     label: dict[str, str]
@@ -35,6 +38,7 @@ class Parameter:
     minimum: int | None = None
     maximum: int | None = None
     default: str | None = None
+    optional: bool = False
     example: str = ""
 
 
@@ -78,6 +82,7 @@ class Question:
     theme: str
     title: dict[str, str]
     description: dict[str, str]
+    empty: dict[str, str]
     parameters: tuple[Parameter, ...]
     order: tuple[tuple[str, str], ...]
     columns: tuple[Column, ...]
@@ -114,6 +119,7 @@ def _question(path: Path) -> Question:
             theme=path.parent.name,
             title={"en": header["summary"], "nl": header["x-kg-title-nl"]},
             description={"en": header["description"].strip(), "nl": header["x-kg-description-nl"].strip()},
+            empty={language: header["x-kg-empty"][language] for language in _LANGUAGES},
             parameters=tuple(_parameter(name, spec) for name, spec in header.get("x-kg-params", {}).items()),
             order=tuple((low, high) for low, high in header.get("x-kg-order", [])),
             columns=tuple(_column(name, spec) for name, spec in header["x-kg-columns"].items()),
@@ -127,16 +133,18 @@ def _question(path: Path) -> Question:
 
 
 def _parameter(name: str, spec: Mapping[str, Any]) -> Parameter:
+    of_class = expand(spec["class"]) if "class" in spec else ID + spec["in"] if "in" in spec else ""
     return Parameter(
         name=name,
         label={language: spec[language] for language in _LANGUAGES},
         type=spec.get("type", "thing"),
-        of_class=expand(spec["class"]) if "class" in spec else "",
+        of_class=of_class,
         prefer=tuple(expand(kind) for kind in spec.get("prefer", ())),
         unit=spec.get("unit", ""),
         minimum=spec.get("min"),
         maximum=spec.get("max"),
         default=spec.get("default"),
+        optional=spec.get("optional", False),
         example=spec.get("example", ""),
     )
 

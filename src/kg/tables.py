@@ -17,6 +17,7 @@ from rich.text import Text
 
 from kg.answers import Answer, label
 from kg.errors import KgError
+from kg.parameters import ANY
 from kg.questions import Column
 from kg.store import Release
 
@@ -53,7 +54,7 @@ def as_json(answer: Answer, release: Release, *, evidence: bool) -> dict[str, An
         "question": answer.question.name,
         "title": answer.question.title,
         "release": {"number": release.number, "iri": release.iri},
-        "parameters": {name: term["value"] for name, term in answer.parameters.items()},
+        "parameters": {name: term["value"] for name, term in answer.parameters.items() if term != ANY},
         "others": {
             name: [{"iri": iri, "kind": kind} for iri, kind in things]
             for name, things in answer.others.items()

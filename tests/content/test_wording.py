@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCES = os.environ.get("KG_SOURCES_DIR")
 LONGEST_RUN = 12
 DESCRIPTION = PREFIXES["dct"] + "description"
+KEYWORDS = PREFIXES["schema"] + "keywords"
 DOCUMENTS = {
     "stakeholders-2021": "000_f476b115b3a57d36.txt",
     "voortgang-2018": "001_f5a402e978f79919.txt",
@@ -66,6 +67,22 @@ def test_no_description_repeats_more_than_twelve_words_of_its_source(source: str
         str(quad.subject) for quad in described if runs(words(quad.object.value), LONGEST_RUN + 1) & said
     ]
     assert repeating == []
+
+
+@pytest.mark.skipif(
+    not SOURCES, reason="KG_SOURCES_DIR is not set: the documents are not here to compare with"
+)
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_each_keyword_stands_in_its_document(source: str) -> None:
+    text = " ".join(words((Path(str(SOURCES)) / DOCUMENTS[source]).read_text("utf-8")))
+    keywords = [
+        str(Problem(file.place, line_that_begins(file.path, quad.object.value), quad.object.value))
+        for file in load(REPOSITORY).of("data/ttl")
+        if file.path.relative_to(REPOSITORY / "data" / "ttl").parts[0] == source
+        for quad in file.quads
+        if quad.predicate.value == KEYWORDS and " ".join(words(quad.object.value)) not in text
+    ]
+    assert not keywords, "\n".join(keywords)
 
 
 def points_back(text: str, language: str | None) -> str | None:
