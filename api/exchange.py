@@ -6,26 +6,42 @@ It keeps what is told of it afterwards: when its first byte left, how many did, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import cached_property
 from secrets import token_hex
 from time import monotonic
 from typing import Any
 
 from api.callers import NOBODY
+from api.fields import Fields, fields_of
 from api.forwarded import Origin
 from api.problems import BadRequest, Reply
 from kg.errors import TooLarge
 from kg.fairness import Claim
 
-__all__ = ["CORS", "METHODS", "VARY", "ClientGone", "Exchange", "Receive", "Scope", "Send", "preflight"]
+__all__ = [
+    "CORS",
+    "METHODS",
+    "VARY",
+    "ClientGone",
+    "Exchange",
+    "Lines",
+    "Receive",
+    "Scope",
+    "Send",
+    "lines_of",
+    "preflight",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# Headers as they go over the wire.
+Lines = tuple[tuple[bytes, bytes], ...]
 
 METHODS = "GET, POST, HEAD, OPTIONS, QUERY"
 # On every answer, errors included: pages of others query this endpoint from the browser.
-CORS = (
+CORS: Lines = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD, OPTIONS, QUERY"),
     (
@@ -39,6 +55,8 @@ CORS = (
     ),
 )
 VARY = "Accept, Accept-Encoding, Accept-Profile, Accept-Language"
+# Until then a query is over, or it is worth noticing that its client leaves.
+_WATCH_AFTER_S = 0.02
 
 
 class ClientGone(Exception):
@@ -49,7 +67,7 @@ class Exchange:
     """A request and the way back; `headers` are by lower-case name, times are `monotonic`.
 
     `claim` is its query's on a worker; `status` is 0 until an answer has begun; `outcome` is a word
-    for what came of it, none where nothing was asked.
+    for what came of it, none where nothing was asked; one that `is_kept` was known already.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,9 +79,11 @@ class Exchange:
         self.query_hash = self.outcome = ""
         self.release: int | None = None
         self.status = self.n_bytes = 0
+        self.is_kept = False
         self.first_byte_at: float | None = None
         self._stopped: Exception | None = None
         self._work: asyncio.Task[Any] | None = None
+        self._watching: asyncio.Future[None] | None = None
         self.scope = scope
         self.method = str(scope["method"])
         self.headers: dict[str, str] = {}
@@ -72,6 +92,11 @@ class Exchange:
             self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
         self.receive = receive
         self.send = send
+
+    @cached_property
+    def fields(self) -> Fields:
+        """What the query string says. Raises: BadRequest."""
+        return fields_of(self.scope["query_string"])
 
     @property
     def accept(self) -> str | None:
@@ -88,6 +113,8 @@ class Exchange:
 
     async def body(self, limit_bytes: int) -> bytes:
         """Return the request's body. Raises: TooLarge over the limit, ClientGone."""
+        if "content-length" not in self.headers and "transfer-encoding" not in self.headers:
+            return b""
         declared = self.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
@@ -106,11 +133,12 @@ class Exchange:
     async def perform(self, work: Awaitable[None], *, watching: bool = True) -> None:
         """Do the work, until `stop` is called or, when `watching`, the client leaves.
 
-        It watches only once the body has been read: else it would take it from who reads it.
+        It watches only once the body has been read: else it would take it from who reads it. What
+        is over at once isn't watched.
         Raises: ClientGone, why it was stopped, what the work raises.
         """
         self._work = asyncio.current_task()
-        watch = asyncio.ensure_future(self._gone()) if watching else None
+        watch = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._watch) if watching else None
         try:
             await work
         except asyncio.CancelledError:
@@ -122,12 +150,17 @@ class Exchange:
             self._work = None
             if watch:
                 watch.cancel()
+            if self._watching:
+                self._watching.cancel()
 
     def stop(self, why: Exception) -> None:
         """Break off the work, if it has begun."""
         if self._work and not self._stopped:
             self._stopped = why
             self._work.cancel()
+
+    def _watch(self) -> None:
+        self._watching = asyncio.ensure_future(self._gone())
 
     async def _gone(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
@@ -139,6 +172,14 @@ class Exchange:
         length = {} if reply.status in {204, 304} else {"Content-Length": str(len(reply.body))}
         await self._start(reply.status, {**length, **reply.headers})
         body = b"" if self.method == "HEAD" else reply.body
+        await self.send({"type": "http.response.body", "body": body})
+        self.n_bytes = len(body)
+
+    async def repeat(self, lines: Lines, body: bytes) -> None:
+        """Send an answer that was sent before, with the id of this query."""
+        self.status, self.first_byte_at, self.is_kept = 200, monotonic(), True
+        headers = [*lines, (b"x-query-id", self.query_id.encode("ascii"))]
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
         self.n_bytes = len(body)
 
@@ -162,12 +203,16 @@ class Exchange:
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
         self.status, self.first_byte_at = status, monotonic()
-        lines = {"Vary": VARY, **headers}.items()
-        cors = list(CORS)
-        if "Access-Control-Allow-Methods" in headers:
-            cors = [each for each in CORS if each[0] != b"access-control-allow-methods"]
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in lines]
-        await self.send({"type": "http.response.start", "status": status, "headers": [*cors, *encoded]})
+        await self.send({"type": "http.response.start", "status": status, "headers": lines_of(headers)})
+
+
+def lines_of(headers: Mapping[str, str]) -> Lines:
+    """Return the headers of an answer as they are sent, with those that every answer has."""
+    cors = CORS
+    if "Access-Control-Allow-Methods" in headers:
+        cors = tuple(each for each in CORS if each[0] != b"access-control-allow-methods")
+    said = headers if "Vary" in headers else {"Vary": VARY, **headers}
+    return *cors, *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said.items())
 
 
 def preflight(methods: str) -> Reply:

@@ -63,6 +63,7 @@ def _told(exchange: Exchange) -> dict[str, Any]:
         "ms": round((monotonic() - exchange.began) * 1000, 2),
         "bytes": exchange.n_bytes,
         "release": exchange.release,
+        "kept": exchange.is_kept,
     }
 
 

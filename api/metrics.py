@@ -59,12 +59,15 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
+        self._kept = Counter("kg_kept_answers", "Answers that were known already.", registry=self._registry)
         self._bytes = Counter("kg_answer_bytes", "Bytes of answers sent.", registry=self._registry)
 
     def count(self, exchange: Exchange) -> None:
         """Count a query that has ended."""
         self._outcomes[exchange.outcome].inc()
         self._bytes.inc(exchange.n_bytes)
+        if exchange.is_kept:
+            self._kept.inc()
         if exchange.outcome == "ok" and exchange.first_byte_at is not None:
             self._first_byte.observe(exchange.first_byte_at - exchange.began)
             self._whole.observe(monotonic() - exchange.began)

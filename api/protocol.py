@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs
 
+from api.fields import Fields, fields_of
 from api.negotiation import is_open
 from api.problems import BadRequest, UnsupportedMediaType
 from kg.store import NamedNode
@@ -32,7 +32,6 @@ _SHORT = {
     "rdf": "application/rdf+xml",
 }
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20<>\"{}|\\^`]*")
-_MOST_FIELDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,15 @@ class Change:
     using_named: tuple[str, ...]
 
 
-def read(
-    method: str, query_string: bytes, content_type: str, body: bytes, accept: str | None
-) -> Question | Change:
-    """Return what a GET, HEAD, POST or QUERY asks, or a POST changes.
+def read(method: str, said: Fields, content_type: str, body: bytes, accept: str | None) -> Question | Change:
+    """Return what a GET, HEAD, POST or QUERY asks, or a POST changes; `said` is its query string.
 
     Raises: BadRequest, UnsupportedMediaType.
 
-    >>> read("GET", b"query=ASK%20%7B%7D&output=csv", "", b"", "*/*").accept
+    >>> read("GET", {"query": ["ASK {}"], "output": ["csv"]}, "", b"", "*/*").accept
     'text/csv, */*;q=0.1'
     """
-    fields = _fields(query_string)
+    fields = {name: list(values) for name, values in said.items()}
     if method in {"POST", "QUERY"}:
         _read_body(fields, content_type.partition(";")[0].strip().lower(), body)
     queries, updates = fields.get("query", []), fields.get("update", [])
@@ -84,19 +81,19 @@ def read(
     )
 
 
-def _change(method: str, update: str, fields: dict[str, list[str]]) -> Change:
+def _change(method: str, update: str, fields: Fields) -> Change:
     if method != "POST":
         raise BadRequest("An update is sent by POST.", hint=f"Send it as {UPDATE}, or as `update` in a form.")
     using, named = _graphs(fields, "using-graph-uri"), _graphs(fields, "using-named-graph-uri")
     return Change(update, tuple(using or ()), tuple(named or ()))
 
 
-def _read_body(fields: dict[str, list[str]], media_type: str, body: bytes) -> None:
+def _read_body(fields: Fields, media_type: str, body: bytes) -> None:
     """Add to `fields` what the body says; an empty one leaves it to the URL, as Blazegraph does."""
     if not body and media_type != UPDATE:
         return
     if media_type == FORM:
-        for name, values in _fields(body).items():
+        for name, values in fields_of(body).items():
             fields.setdefault(name, []).extend(values)
     elif media_type == QUERY:
         fields.setdefault("query", []).append(_text(body))
@@ -111,15 +108,6 @@ def _read_body(fields: dict[str, list[str]], media_type: str, body: bytes) -> No
         )
 
 
-def _fields(encoded: bytes) -> dict[str, list[str]]:
-    try:
-        return parse_qs(
-            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
-    except ValueError:
-        raise BadRequest("The parameters can't be read.", hint="Percent-encode them as UTF-8.") from None
-
-
 def _text(body: bytes) -> str:
     try:
         return body.decode("utf-8")
@@ -127,7 +115,7 @@ def _text(body: bytes) -> str:
         raise BadRequest(f"The query isn't UTF-8 at byte {error.start}.") from None
 
 
-def _graphs(fields: dict[str, list[str]], name: str) -> list[str] | None:
+def _graphs(fields: Fields, name: str) -> list[str] | None:
     for iri in fields.get(name, []):
         if not is_iri(iri):
             raise BadRequest(f"{name}={iri} is not an absolute IRI.", hint="Write it whole, with its scheme.")
@@ -149,7 +137,7 @@ def is_iri(text: str) -> bool:
     return True
 
 
-def _max_rows(fields: dict[str, list[str]]) -> int | None:
+def _max_rows(fields: Fields) -> int | None:
     """Return how many rows are wanted at most, None for all."""
     text = fields.get("maxRows", [""])[0]
     if not text:
@@ -159,15 +147,15 @@ def _max_rows(fields: dict[str, list[str]]) -> int | None:
     return int(text)
 
 
-def release_of(query_string: bytes) -> int | None:
+def release_of(fields: Fields) -> int | None:
     """Return the number of the Release that a request names by `release`, if it does.
 
     Raises: BadRequest.
 
-    >>> release_of(b"query=ASK%20%7B%7D&release=41")
+    >>> release_of({"query": ["ASK {}"], "release": ["41"]})
     41
     """
-    named = _fields(query_string).get("release", [])
+    named = fields.get("release", [])
     if not named:
         return None
     if len(named) > 1 or not re.fullmatch("[1-9][0-9]{0,8}", named[0]):
@@ -175,7 +163,7 @@ def release_of(query_string: bytes) -> int | None:
     return int(named[0])
 
 
-def _accept(fields: dict[str, list[str]], accept: str | None) -> str | None:
+def _accept(fields: Fields, accept: str | None) -> str | None:
     """Return the Accept header, or what a parameter says instead of it."""
     for name in ("_mediatype", "output", "format"):
         wish = fields.get(name, [""])[0].lower()

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
-from urllib.parse import parse_qs
 
 from api import store
 from api.answering import headers_of, job_for, labelled
 from api.caching import Validators, digest_of, validators
 from api.desk import Desk
-from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send, preflight
+from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send, lines_of, preflight
+from api.kept import Kept, Key, Shelf, key_of
 from api.negotiation import choose
 from api.problems import MethodNotAllowed, Reply, problem
 from api.protocol import UPDATE, Change, Question, read, release_of
@@ -67,6 +67,7 @@ class Sparql:
         self._page = page
         self._federation = Federation(settings, workers)
         self._archive = Archive(settings)
+        self._shelf = Shelf(settings.cache_mb)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -77,7 +78,7 @@ class Sparql:
             self._desk.name(exchange)
             if self._page and self._wants_page(exchange):
                 return await self._page(scope, receive, send)
-            await self._handle(exchange, exchange.query_id)
+            await self._handle(exchange)
         except ClientGone as gone:
             self._desk.note(exchange, gone)
         except KgError as error:
@@ -96,7 +97,7 @@ class Sparql:
         headers = {**reply.headers, **close, "X-Query-Id": exchange.query_id}
         await exchange.reply(Reply(reply.status, headers, reply.body))
 
-    async def _handle(self, exchange: Exchange, query_id: str) -> None:
+    async def _handle(self, exchange: Exchange) -> None:
         exchange.check_framing()
         in_store = exchange.scope["path"].startswith("/store")
         methods = store.METHODS if in_store else METHODS
@@ -105,12 +106,15 @@ class Sparql:
         if exchange.method not in methods.split(", "):
             raise MethodNotAllowed(f"{exchange.method} is not for this address.", headers={"Allow": methods})
         if in_store:
-            return await self._store(exchange, query_id)
+            return await self._store(exchange)
         content_type = exchange.headers.get("content-type", "")
         if content_type.startswith(UPDATE):
             self._door.check(exchange)  # before what may be much is read
         body = await exchange.body(self._body_limit_bytes)
-        asked = read(exchange.method, exchange.scope["query_string"], content_type, body, exchange.accept)
+        key = key_of(exchange, self._workers.release, body)
+        if kept := self._shelf.find(key):
+            return await self._repeated(exchange, kept)
+        asked = read(exchange.method, exchange.fields, content_type, body, exchange.accept)
         if isinstance(asked, Change):
             self._door.check(exchange)
             url = f"{exchange.origin.url}/sparql"
@@ -121,10 +125,10 @@ class Sparql:
         if asked.query is None:
             return await exchange.reply(self._description(exchange, asked))
         async with self._asked_of(exchange) as workers:
-            await exchange.perform(self._answer(exchange, workers, asked, asked.query, query_id))
+            await exchange.perform(self._answer(exchange, workers, asked, asked.query, key))
         return None
 
-    async def _store(self, exchange: Exchange, query_id: str) -> None:
+    async def _store(self, exchange: Exchange) -> None:
         url = f"{exchange.origin.url}/store"
         graph = store.named(exchange, url)
         release = self._workers.release
@@ -134,11 +138,14 @@ class Sparql:
             )
             return await self._written(exchange, reply)
         await exchange.body(self._body_limit_bytes)
-        question = read("GET", exchange.scope["query_string"], "", b"", exchange.accept)
+        key = key_of(exchange, release, b"")
+        if kept := self._shelf.find(key):
+            return await self._repeated(exchange, kept)
+        question = read("GET", exchange.fields, "", b"", exchange.accept)
         assert isinstance(question, Question)
         async with self._asked_of(exchange) as workers:
             query = store.query_for(graph, workers.release)
-            await exchange.perform(self._answer(exchange, workers, question, query, query_id))
+            await exchange.perform(self._answer(exchange, workers, question, query, key))
         return None
 
     async def _written(self, exchange: Exchange, reply: Reply) -> None:
@@ -146,7 +153,7 @@ class Sparql:
         await exchange.reply(reply)
 
     async def _answer(
-        self, exchange: Exchange, workers: Workers, question: Question, query: str, query_id: str
+        self, exchange: Exchange, workers: Workers, question: Question, query: str, key: Key
     ) -> None:
         exchange.outcome = "ok"
         exchange.query_hash = hashlib.sha256(query.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -154,7 +161,7 @@ class Sparql:
         verdict = await _inspected(query, self._settings.services, url)
         job = job_for(exchange, question, query, verdict, self._settings.max_rows)
         known = validators(workers.release, job, verdict)
-        headers = {"X-Query-Id": query_id}
+        headers: dict[str, str] = {"X-Query-Id": exchange.query_id}
         held = known.held(exchange.headers.get("if-none-match"), job.encoding)
         if held is not None:
             exchange.release = known.release.number
@@ -165,16 +172,33 @@ class Sparql:
             headers |= _failures(federated.failed)
         async with workers.run(job, exchange.claim) as answer:
             exchange.release = answer.release.number
-            if answer.release is not known.release:
-                # It has changed while this waited for a worker.
+            is_same = answer.release is known.release
+            if not is_same:  # it has changed while this waited for a worker
                 known = validators(answer.release, job, verdict)
             headers |= headers_of(answer, job, known)
             if exchange.method == "HEAD" and answer.worker:
                 return await exchange.reply(Reply(200, headers))
             if not answer.worker:
-                return await exchange.reply(Reply(200, headers, b"".join(answer.held)))
+                reply = Reply(200, headers, b"".join(answer.held))
+                if is_same and known.digest and exchange.method != "HEAD":
+                    self._keep(key, exchange.query_hash, known, job.encoding, reply)
+                return await exchange.reply(reply)
             await exchange.stream(headers, aiter(answer), self._settings.idle_limit_s)
         return None
+
+    def _keep(self, key: Key, query_hash: str, known: Validators, coding: str, reply: Reply) -> None:
+        said = {name: value for name, value in reply.headers.items() if name != "X-Query-Id"}
+        lines = lines_of({**said, "Content-Length": str(len(reply.body))})
+        self._shelf.keep(key, Kept(query_hash, known, coding, lines, reply.body))
+
+    async def _repeated(self, exchange: Exchange, kept: Kept) -> None:
+        exchange.outcome, exchange.query_hash = "ok", kept.query_hash
+        exchange.release = kept.known.release.number
+        held = kept.known.held(exchange.headers.get("if-none-match"), kept.coding)
+        if held is not None:
+            await exchange.reply(Reply(304, {"X-Query-Id": exchange.query_id, **held}))
+        else:
+            await exchange.repeat(kept.lines, b"" if exchange.method == "HEAD" else kept.body)
 
     async def _calling_nothing(
         self, exchange: Exchange, update: str, url: str
@@ -197,7 +221,7 @@ class Sparql:
 
         Raises: BadRequest, NoRelease, ReleaseGone.
         """
-        number = release_of(exchange.scope["query_string"])
+        number = release_of(exchange.fields)
         if number in (None, self._workers.release.number):
             yield self._workers
         else:
@@ -225,10 +249,9 @@ class Sparql:
         return Reply(200, headers, service_description(release, url, form, federates=federates))
 
     def _wants_page(self, exchange: Exchange) -> bool:
-        fields = parse_qs(exchange.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if exchange.scope["path"].startswith("/store"):
+        if "html" not in (exchange.accept or "") or exchange.scope["path"].startswith("/store"):
             return False
-        asks_nothing = exchange.method in {"GET", "HEAD"} and not {"query", "update"} & fields.keys()
+        asks_nothing = exchange.method in {"GET", "HEAD"} and not {"query", "update"} & exchange.fields.keys()
         return asks_nothing and choose(exchange.accept, [*GRAPHS, "text/html"]) == "text/html"
 
 

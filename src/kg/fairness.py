@@ -148,17 +148,22 @@ class Line(Generic[Worker]):
     def _next(self) -> asyncio.Future[Worker] | None:
         """Admit the first claim that may run, of the caller whose turn it is; that caller goes last."""
         for caller, claims in self._waiting.items():
+            may_try = True  # what holds for one trial of a caller holds for the next
             for claim, place in claims:
-                if not place.done() and self._admit(claim):
+                is_trial = not self._is_long(claim)
+                if place.done() or (is_trial and not may_try):
+                    continue
+                if self._admit(claim):
                     self._waiting.move_to_end(caller)
                     self._strike(claim, place)
                     return place
+                may_try = may_try and not is_trial
         return None
 
     def _admit(self, claim: Claim) -> bool:
         """Let the claim begin, if it may: what is known as long in a place, all else on trial."""
         standing = self._standings.get(claim.caller) or _Standing()
-        if claim.was_evicted or claim.query in self._long:
+        if self._is_long(claim):
             if not self.is_open(claim):
                 return False
             self._standings[claim.caller] = standing
@@ -170,6 +175,9 @@ class Line(Generic[Worker]):
             standing.n_trials += 1
         claim.state = "running"
         return True
+
+    def _is_long(self, claim: Claim) -> bool:
+        return claim.was_evicted or claim.query in self._long
 
     def is_open(self, claim: Claim) -> bool:
         """Whether there is a place for it, or it has one."""

@@ -37,6 +37,7 @@ class Settings:
     queue: int = 64
     rate: float = 20.0
     max_rows: int = 0
+    cache_mb: float = 64.0
     trusted_proxies: str = ""
     log: str = "json"
     body_limit_mb: float = 10.0
@@ -88,7 +89,7 @@ class Settings:
                 raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be a number above 0.")
         if self.default_graph not in ("merge", "own"):
             raise SettingsError(f"KG_DEFAULT_GRAPH={self.default_graph} must be merge or own.")
-        for name in ("queue", "rate", "max_rows"):
+        for name in ("queue", "rate", "max_rows", "cache_mb"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise SettingsError(f"KG_{name.upper()}={getattr(self, name)} must be 0 or more.")
         if self.log not in ("json", "plain", "off"):
