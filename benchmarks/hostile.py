@@ -78,7 +78,8 @@ def looking_up(port: int, number: int, for_s: float) -> tuple[list[float], int]:
     connection = connected(port, number)
     until = monotonic() + for_s
     while monotonic() < until:
-        path = f"/sparql?query={quote(LOOKUP.format(1_000 + len(seconds)))}"  # none comes from a cache
+        asked = LOOKUP.format(1_000 + N_LOOKUPS * len(seconds) + number)  # none is known already
+        path = f"/sparql?query={quote(asked)}"
         began = perf_counter()
         try:
             connection.request("GET", path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -14,9 +17,8 @@ from .target import Target, Trap
 
 pytestmark = [pytest.mark.service, pytest.mark.abuse]
 
-# A lookup takes milliseconds; this is what no scheduler of a busy machine takes from it.
-# No measure of speed: what holds others up does so for as long as it lasts, and a busy machine for less.
-AT_ONCE_S = 5.0
+# A lookup takes milliseconds, and as much more as this machine takes for what nobody can hold up.
+AT_ONCE_S = 1.0
 REQUESTS = list(load_requests(Path(__file__).with_name("requests.yaml")))
 
 
@@ -41,7 +43,7 @@ def test_hostile_request_gets_its_answer_and_hurts_nobody(
     answers = others.ask_while(_sent(hostile, target, trap))
     assert answers <= set(hostile.expected)
     assert others.statuses == {200}
-    assert max(others.seconds) < AT_ONCE_S
+    assert max(others.seconds) < AT_ONCE_S + max(others.machine_s)
     assert trap.calls == []
     assert target.release() == before
     assert becomes_true(lambda: target.at_rest() == at_rest), (target.at_rest(), at_rest)
@@ -67,6 +69,8 @@ class _Others:
     def __init__(self, target: Target) -> None:
         self.statuses: set[int] = set()
         self.seconds: list[float] = []
+        # How long a process that the service has no part in took for next to nothing, at the same time.
+        self.machine_s: list[float] = []
         self._target = target
 
     def ask_while(self, sent: list[Future[str]]) -> set[str]:
@@ -77,4 +81,7 @@ class _Others:
             status, seconds = self._target.lookup()
             self.statuses.add(status)
             self.seconds.append(seconds)
+            began = monotonic()
+            subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+            self.machine_s.append(monotonic() - began)
         return {each.result() for each in sent}
