@@ -112,17 +112,31 @@ def _create(settings: Settings) -> tuple[Any, Desk]:
     describe(app)
     app.add_exception_handler(KgError, problem_response_for)
     app.add_exception_handler(HTTPException, _http_error)
-    rest = Rest(app, desk)
+    return _Service(app, sparql, Rest(app, desk)), desk
 
-    async def service(scope: Any, receive: Any, send: Any) -> None:
+
+class _Service:
+    """Shows each request its door."""
+
+    def __init__(self, app: FastAPI, sparql: Sparql, rest: Rest) -> None:
+        self._app = app
+        self._sparql = sparql
+        self._rest = rest
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            await app(scope, receive, send)
-        elif scope["path"] in ("/sparql", "/sparql/") or re.match("/store(/|$)", scope["path"]):
-            await sparql(scope, receive, send)
+            await self._app(scope, receive, send)
+        elif self._is_endpoint(scope["path"]):
+            await self._sparql(scope, receive, send)
         else:
-            await rest(scope, receive, send)
+            await self._rest(scope, receive, send)
 
-    return service, desk
+    def at_once(self, scope: Any) -> bytes | None:
+        """Return an answer that needs no asking, if there is one; see `Connection`."""
+        return self._sparql.at_once(scope) if self._is_endpoint(scope["path"]) else None
+
+    def _is_endpoint(self, path: str) -> bool:
+        return path in ("/sparql", "/sparql/") or bool(re.match("/store(/|$)", path))
 
 
 def run(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from functools import cached_property
 from secrets import token_hex
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from api.callers import NOBODY
 from api.fields import Fields, fields_of
@@ -70,7 +70,7 @@ class Exchange:
     for what came of it, none where nothing was asked; one that `is_kept` was known already.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive | None = None, send: Send | None = None) -> None:
         self.began = monotonic()
         self.query_id = token_hex(16)
         self.origin = Origin(None, "")
@@ -90,8 +90,8 @@ class Exchange:
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
-        self.receive = receive
-        self.send = send
+        self.receive = receive or _nobody
+        self.send = send or _nobody
 
     @cached_property
     def fields(self) -> Fields:
@@ -175,13 +175,10 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": body})
         self.n_bytes = len(body)
 
-    async def repeat(self, lines: Lines, body: bytes) -> None:
-        """Send an answer that was sent before, with the id of this query."""
-        self.status, self.first_byte_at, self.is_kept = 200, monotonic(), True
-        headers = [*lines, (b"x-query-id", self.query_id.encode("ascii"))]
-        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
-        self.n_bytes = len(body)
+    def repeated(self, head: bytes) -> bytes:
+        """Begin to answer as another was answered; return that head with the id of this query."""
+        self.status, self.first_byte_at = 200, monotonic()
+        return b"%bx-query-id: %b\r\n\r\n" % (head, self.query_id.encode("ascii"))
 
     async def stream(
         self, headers: dict[str, str], pieces: AsyncIterator[bytes], idle_limit_s: float
@@ -213,6 +210,10 @@ def lines_of(headers: Mapping[str, str]) -> Lines:
         cors = tuple(each for each in CORS if each[0] != b"access-control-allow-methods")
     said = headers if "Vary" in headers else {"Vary": VARY, **headers}
     return *cors, *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said.items())
+
+
+async def _nobody(*_: object) -> NoReturn:
+    raise RuntimeError("Nobody is there to speak with yet.")
 
 
 def preflight(methods: str) -> Reply:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 from api.caching import Validators
-from api.exchange import Exchange, Lines
+from api.exchange import Exchange, lines_of
 from kg.store import Release
 
 __all__ = ["Kept", "Key", "Shelf", "key_of"]
@@ -20,15 +21,21 @@ Key = tuple[object, ...]
 _OVERHEAD_BYTES = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kept:
-    """An answer as it was sent; `lines` are its headers, `coding` is what its client took."""
+    """An answer that was sent; `headers` are those of its own, `coding` is what its client took."""
 
     query_hash: str
     known: Validators
     coding: str
-    lines: Lines
+    headers: dict[str, str]
     body: bytes
+
+    @cached_property
+    def wire(self) -> bytes:
+        """Its head as it goes over the wire, without its first line and its end."""
+        lines = lines_of({**self.headers, "Content-Length": str(len(self.body))})
+        return b"".join(b"%b: %b\r\n" % line for line in lines)
 
 
 class Shelf:

@@ -20,6 +20,15 @@ __all__ = ["QueryLog", "configure"]
 _SAID_ALREADY = "ASGI callable returned without completing response."
 
 
+# Every value is a number, a word of ours, or of a form that was checked: none needs an escape.
+_JSON = (
+    '{{"time": "{time}", "id": "{id}", "query": "{query}", "method": "{method}", "caller": "{caller}", '
+    '"status": {status}, "outcome": "{outcome}", "firstByteMs": {firstByteMs}, "ms": {ms}, '
+    '"bytes": {bytes}, "release": {release}, "kept": {kept}}}'
+)
+_PLAIN = "{time} {status} {outcome} {ms} ms {bytes} bytes {method} {query} {id}"
+
+
 class QueryLog:
     """Writes the line of each query, as `json` or `plain`, or none when `off`."""
 
@@ -31,8 +40,7 @@ class QueryLog:
         """Write what is told of a query that has ended."""
         if self._form == "off":
             return
-        line = _told(exchange)
-        text = json.dumps(line) if self._form == "json" else _plain(line)
+        text = (_JSON if self._form == "json" else _PLAIN).format(**_told(exchange))
         try:
             (self._out or sys.stderr).write(text + "\n")
         except OSError:
@@ -59,16 +67,12 @@ def _told(exchange: Exchange) -> dict[str, Any]:
         "caller": exchange.caller.kind,
         "status": exchange.status,
         "outcome": exchange.outcome,
-        "firstByteMs": None if first is None else round((first - exchange.began) * 1000, 2),
+        "firstByteMs": "null" if first is None else round((first - exchange.began) * 1000, 2),
         "ms": round((monotonic() - exchange.began) * 1000, 2),
         "bytes": exchange.n_bytes,
-        "release": exchange.release,
-        "kept": exchange.is_kept,
+        "release": exchange.release or "null",
+        "kept": "true" if exchange.is_kept else "false",
     }
-
-
-def _plain(line: dict[str, Any]) -> str:
-    return "{time} {status} {outcome} {ms} ms {bytes} bytes {method} {query} {id}".format(**line)
 
 
 def _now() -> str:

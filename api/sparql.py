@@ -17,7 +17,7 @@ from api import store
 from api.answering import headers_of, job_for, labelled
 from api.caching import Validators, digest_of, validators
 from api.desk import Desk
-from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send, lines_of, preflight
+from api.exchange import CORS, METHODS, ClientGone, Exchange, Receive, Scope, Send, preflight
 from api.kept import Kept, Key, Shelf, key_of
 from api.negotiation import choose
 from api.problems import MethodNotAllowed, Reply, problem
@@ -37,6 +37,8 @@ __all__ = ["CORS", "Page", "Sparql"]
 
 # A query longer than this would hold up the others while it is read.
 _LONG_CHARACTERS = 20_000
+# A request with one of these takes more than an answer that is kept.
+_READ_FIRST = {"content-length", "transfer-encoding", "expect", "if-none-match", "x-query-id"}
 
 
 class Page(Protocol):
@@ -71,8 +73,8 @@ class Sparql:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, receive, send)
-        self._desk.know(exchange)
+        exchange = self._known(scope)
+        exchange.receive, exchange.send = receive, send
         try:
             self._desk.admit(exchange)
             self._desk.name(exchange)
@@ -89,6 +91,37 @@ class Sparql:
         finally:
             self._desk.settle(exchange)
         return None
+
+    def at_once(self, scope: Scope) -> bytes | None:
+        """Return an answer that is kept as it goes over the wire, but for the headers of every answer.
+
+        None where the request must be read first, or is to be refused; then `scope` remembers
+        what was found out about it.
+        """
+        if scope["method"] != "GET" or not self._shelf.n_bytes:
+            return None
+        exchange = self._known(scope)
+        if _READ_FIRST & exchange.headers.keys():
+            return None
+        kept = self._shelf.find(key_of(exchange, self._workers.release, b""))
+        if kept is None:
+            return None
+        try:
+            self._desk.admit(exchange)
+        except KgError:
+            return None
+        answer = exchange.repeated(kept.wire)
+        self._tell(exchange, kept)
+        exchange.n_bytes = len(kept.body)
+        self._desk.settle(exchange)
+        return answer + kept.body
+
+    def _known(self, scope: Scope) -> Exchange:
+        """Return the exchange of a request, with what can be told of it unread."""
+        if "kg.exchange" not in scope:
+            self._desk.know(Exchange(scope))
+        exchange: Exchange = scope["kg.exchange"]
+        return exchange
 
     async def _refuse(self, exchange: Exchange, error: KgError) -> None:
         reply = problem(error, accept=exchange.accept, query_id=exchange.query_id)
@@ -188,17 +221,19 @@ class Sparql:
 
     def _keep(self, key: Key, query_hash: str, known: Validators, coding: str, reply: Reply) -> None:
         said = {name: value for name, value in reply.headers.items() if name != "X-Query-Id"}
-        lines = lines_of({**said, "Content-Length": str(len(reply.body))})
-        self._shelf.keep(key, Kept(query_hash, known, coding, lines, reply.body))
+        self._shelf.keep(key, Kept(query_hash, known, coding, said, reply.body))
+
+    def _tell(self, exchange: Exchange, kept: Kept) -> None:
+        exchange.outcome, exchange.query_hash = "ok", kept.query_hash
+        exchange.release, exchange.is_kept = kept.known.release.number, True
 
     async def _repeated(self, exchange: Exchange, kept: Kept) -> None:
-        exchange.outcome, exchange.query_hash = "ok", kept.query_hash
-        exchange.release = kept.known.release.number
+        self._tell(exchange, kept)
         held = kept.known.held(exchange.headers.get("if-none-match"), kept.coding)
         if held is not None:
             await exchange.reply(Reply(304, {"X-Query-Id": exchange.query_id, **held}))
         else:
-            await exchange.repeat(kept.lines, b"" if exchange.method == "HEAD" else kept.body)
+            await exchange.reply(Reply(200, {"X-Query-Id": exchange.query_id, **kept.headers}, kept.body))
 
     async def _calling_nothing(
         self, exchange: Exchange, update: str, url: str

@@ -21,7 +21,7 @@ LABELS = "PREFIX skos: <http://www.w3.org/2004/02/skos/core#> SELECT ?label { ?t
 
 def kept(body: bytes) -> Kept:
     release = Release(1, Path(), {"identity": "one"})
-    return Kept("hash", Validators(release, "digest"), "", (), body)
+    return Kept("hash", Validators(release, "digest"), "", {}, body)
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
