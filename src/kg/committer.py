@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 from kg.errors import MemoryLimit, QueryError, TimeLimit, TooBusy, WorkerLost
 from kg.settings import Settings
 from kg.write import Outcome, Write
-from kg.writer import LENGTH
+from kg.writer import LENGTH, NO_MEMORY
 
 __all__ = ["Committer"]
 
@@ -132,7 +133,7 @@ class _WriterProcess:
             return pickle.loads(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             status = await asyncio.to_thread(self._process.wait)
-        if status in (-6, 1):  # the engine's allocator aborts, Python's raises
+        if status in (-signal.SIGABRT, NO_MEMORY):
             raise MemoryLimit("The write needs more memory than it may have.", hint="Write less at a time.")
         raise WorkerLost(f"The writer ended while it wrote (status {status}).", hint="Try again.")
 

@@ -24,9 +24,11 @@ from kg.errors import KgError
 from kg.isolation import leave_network
 from kg.write import Outcome, Writing
 
-__all__ = ["LENGTH", "main"]
+__all__ = ["LENGTH", "NO_MEMORY", "main"]
 
 LENGTH = struct.Struct("!I")
+# How the process ends when it has no memory left, where its engine's allocator doesn't abort it.
+NO_MEMORY = 3
 
 
 def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int) -> None:
@@ -46,6 +48,8 @@ def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int
                 outcomes = writing.commit(writes, lambda: _send(connection, None))
             except KgError as error:
                 outcomes = [Outcome(error=error) for _ in writes]
+            except MemoryError:
+                raise SystemExit(NO_MEMORY) from None
             _send(connection, outcomes)
 
 
