@@ -74,6 +74,7 @@ _CODES = (
     "choice",
     "choice-option",
     "criterion",
+    "division",
     "figure-kind",
     "indicator",
     "life-phase",
