@@ -12,9 +12,9 @@ serve: .venv/serve ## build the graph if its files changed, and serve it
 test: .venv/test .venv/browser .venv/comunica check ## the whole suite
 	@$(BIN)/pytest -n 2 $$(cat .venv/browser .venv/comunica)
 
-quick: .venv/test ## what one runs on every save: no service, no browser
+quick: .venv/test ## what one runs on every save: no service, no browser, nothing slow
 	@$(BIN)/kg check
-	@$(BIN)/pytest -q -n 2 -m "not service and not browser"
+	@$(BIN)/pytest -q -n 2 -m "not service and not browser and not slow"
 
 check: .venv/test ## format, lint, types, content
 	@$(BIN)/ruff format --check --quiet .

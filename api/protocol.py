@@ -43,6 +43,7 @@ class Question:
     named_graphs: list[str] | None
     accept: str | None
     max_rows: int | None = None
+    evidence: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read(method: str, said: Fields, content_type: str, body: bytes, accept: str 
         named_graphs=_graphs(fields, "named-graph-uri"),
         accept=_accept(fields, accept),
         max_rows=_max_rows(fields),
+        evidence=fields.get("evidence", [""])[0] in {"true", "1", "yes"},
     )
 
 

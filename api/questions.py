@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.evidence import of_question
 from api.negotiation import choose, has_already
 from api.pages import language_of, page, root_of, site
 from api.problems import problem_response
@@ -122,12 +123,12 @@ async def _answer(request: Request, asked: Question, values: Mapping[str, str], 
     if workers.release is not release:
         # Another was taken up between the queries of this answer: ask that one all of them.
         return await _answer(request, asked, values, media_type)
-    response = _written(request, answer, media_type, evidence=evidence)
+    response = await _written(request, answer, media_type, evidence=evidence)
     response.headers.update(headers)
     return response
 
 
-def _written(request: Request, answer: Answer, media_type: str, *, evidence: bool) -> Response:
+async def _written(request: Request, answer: Answer, media_type: str, *, evidence: bool) -> Response:
     match media_type:
         case "text/html":
             return _form(request, answer.question, _values(request), answer=answer)
@@ -138,7 +139,15 @@ def _written(request: Request, answer: Answer, media_type: str, *, evidence: boo
                 headers={"Content-Disposition": f'attachment; filename="{answer.question.name}.csv"'},
             )
         case _:
-            return JSONResponse(as_json(answer, request.app.state.workers.release, evidence=evidence))
+            state = request.app.state
+            release: Release = state.workers.release
+            written = as_json(answer, release, evidence=evidence)
+            if evidence:
+                caller = request.scope["kg.exchange"].caller.key
+                written["evidence"] = await of_question(
+                    answer, state.workers, caller, state.settings, release
+                )
+            return JSONResponse(written)
 
 
 def _form(

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from api import store
+from api import evidence, store
 from api.answering import headers_of, job_for, labelled
 from api.caching import Validators, digest_of, validators
 from api.desk import Desk
@@ -192,6 +192,16 @@ class Sparql:
         exchange.query_hash = hashlib.sha256(query.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         url = f"{exchange.origin.url}/sparql"
         verdict = await _inspected(query, self._settings.services, url)
+        if question.evidence and question.query:
+            reply = await evidence.answered(
+                exchange,
+                question,
+                verdict,
+                workers=workers,
+                federation=self._federation,
+                settings=self._settings,
+            )
+            return await exchange.reply(reply)
         job = job_for(exchange, question, query, verdict, self._settings.max_rows)
         known = validators(workers.release, job, verdict)
         headers: dict[str, str] = {"X-Query-Id": exchange.query_id}

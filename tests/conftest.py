@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kg.load import load
 from kg.publish import publish
-from kg.store import Release
+from kg.reason import load_rules, reason
+from kg.store import DefaultGraph, Quad, Release, Store
 
 REPOSITORY = Path(__file__).parents[1]
 SMALL = Path(__file__).parent / "small"
@@ -58,6 +60,20 @@ def real_release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Releas
     home = tmp_path_factory.mktemp("home")
     release, _, _ = publish(REPOSITORY, home, Quiet())
     return home, release
+
+
+@pytest.fixture(scope="session")
+def real_store() -> Store:
+    """The repository's own content with what follows from it, unchecked."""
+    content = load(REPOSITORY)
+    graphs = list(content.of("ontology", "data/ttl"))
+    curated = [graph for graph in graphs if "/graph/curation/" in str(graph.graph)]
+    stated = [quad for graph in graphs if graph not in curated for quad in graph.quads]
+    curation = [quad for graph in curated for quad in graph.quads]
+    store = Store()
+    for quad in (*stated, *curation, *reason(stated, curation, load_rules(REPOSITORY))):
+        store.extend([quad, Quad(quad.subject, quad.predicate, quad.object, DefaultGraph())])
+    return store
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ _SERVING = (
     *("guard", "results", "caps", "pieces", "fairness", "attempts", "pool"),
     *("worker", "workers", "process", "processes", "zygote", "metadata"),
     *("clauses", "caller", "federation", "inlining"),
+    *("evidence", "patterns", "premises", "proofs", "reading", "rewriting", "statements", "witnesses"),
+    *("bindings", "probes", "renaming", "spelling"),
 )
 SERVE = {f"kg.{name}" for name in _SERVING}
 FOUNDATIONS = {"kg.settings", "kg.namespaces", "kg.errors"}
@@ -32,6 +34,7 @@ DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
     "h11": {"kg.caller"},
+    "networkx": {"kg.proofs"},
     "prometheus_client": {"api.metrics"},
     "jinja2": {"api"},
     "rich": {"kg.cli", "kg.tables"},

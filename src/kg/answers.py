@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kg.parameters import Asker, library_query, resolve
 from kg.questions import Column, Question
 from kg.store import NamedNode, Row, Term
 
-__all__ = ["Answer", "ask", "label"]
+__all__ = ["Answer", "ask", "described", "label"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Answer:
 
     Shapes: `others` is what else a parameter's name could have meant, as (thing, kind); `rows` hold
     terms by column, `iris` columns as lists; `labels` by IRI and language; `evidence` by passage IRI:
-    title, locator, layer, rule, source, citations.
+    title, locator, layer, rule, source, citations; `found` are the rows as the query gave them.
     """
 
     question: Question
@@ -33,6 +33,7 @@ class Answer:
     rows: list[dict[str, Any]]
     labels: dict[str, dict[str, str]]
     evidence: dict[str, dict[str, Any]]
+    found: list[Row] = field(default_factory=list)
 
     def parts(self) -> list[tuple[dict[str, str] | None, list[dict[str, Any]]]]:
         """Return the rows in lists, each with its heading: those that the question lists apart come last."""
@@ -54,7 +55,8 @@ async def ask(
     """Raises: BadParameter for values that can't be used, and what the asker raises for the query."""
     resolved = await resolve(question, values, asker, today=today)
     parameters = resolved.terms
-    rows = [_row(question.columns, row) for row in await asker.rows(question.text, parameters)]
+    found = await asker.rows(question.text, parameters)
+    rows = [_row(question.columns, row) for row in found]
     passages = {iri for row in rows for iri in row.get("passages", ())}
     shown = {iri for row in rows for name in row if name != "passages" for iri in _iris(row[name])}
     shown |= {term["value"] for term in parameters.values() if term["type"] == "uri"}
@@ -65,7 +67,8 @@ async def ask(
         others=resolved.others,
         rows=rows,
         labels=await _labels(shown, asker),
-        evidence=await _evidence(passages, asker) if evidence else {},
+        evidence=await described(passages, asker) if evidence else {},
+        found=found,
     )
 
 
@@ -109,7 +112,8 @@ async def _labels(iris: Iterable[str], asker: Asker) -> dict[str, dict[str, str]
     return found
 
 
-async def _evidence(passages: Iterable[str], asker: Asker) -> dict[str, dict[str, Any]]:
+async def described(passages: Iterable[str], asker: Asker) -> dict[str, dict[str, Any]]:
+    """Return what a reader needs to look up each graph that says what it is, by its IRI."""
     found: dict[str, dict[str, Any]] = {}
     for row in await asker.rows(_with_values("passages", "passage", passages), {}):
         one = found.setdefault(row["passage"]["value"], {"title": {}, "rule": {}, "citations": []})

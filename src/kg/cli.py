@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import enum
+import json
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -21,13 +22,23 @@ from kg.answers import Answer, ask
 from kg.cli_releases import export_command, release_app, token_app
 from kg.deadline import Deadline
 from kg.errors import BadParameter, BuildError, KgError, QueryError
+from kg.evidence import MOST_ROWS, evidence_of
 from kg.guard import inspect
 from kg.load import load
+from kg.premises import read_rules
 from kg.publish import check, publish
 from kg.questions import find_question, load_questions
 from kg.results import GRAPHS, ROWS, Form, Result, kind_of, write
 from kg.settings import Settings
-from kg.store import LocalAsker, current_release, open_read_only
+from kg.store import (
+    LocalAsker,
+    QueryResultsFormat,
+    QuerySolutions,
+    Release,
+    Store,
+    current_release,
+    open_read_only,
+)
 
 __all__ = ["main"]
 
@@ -163,6 +174,9 @@ def query(
         str | None,
         typer.Option(help="csv, tsv, json or xml for rows; ttl, nt, jsonld, rdf, trig or nq for graphs."),
     ] = None,
+    evidence: Annotated[
+        bool, typer.Option(help="Add what each row rests on; for SELECT, written as JSON.")
+    ] = False,
     time_limit: Annotated[float, typer.Option(min=0, help="Seconds it may take; 0 for no limit.")] = 30.0,
     home: Home = None,
 ) -> None:
@@ -173,8 +187,12 @@ def query(
     except UnicodeDecodeError as error:
         raise KgError(f"{file} is not UTF-8 at byte {error.start}. Save it as UTF-8.") from None
     inspect(text)
-    store = open_read_only(current_release(settings.home))
+    release = current_release(settings.home)
+    store = open_read_only(release)
     with Deadline(sys.stdout.buffer, time_limit) as sink:
+        if evidence:
+            sink.write(_with_evidence(text, store, release, format))
+            return
         result = store.query(text)
         write(result, _form(result, format), cast(IO[bytes], sink))
 
@@ -191,6 +209,20 @@ def serve(
     from api.app import run  # noqa: PLC0415  the one place where the library meets the web: only when serving
 
     run(Settings.from_environment(host=host, port=port, home=home))
+
+
+def _with_evidence(text: str, store: Store, release: Release, form: str | None) -> bytes:
+    """Return the first rows of a SELECT as SPARQL results in JSON, with what they rest on."""
+    if form not in (None, "json"):
+        raise KgError("Evidence is written as JSON. Leave --format out, or give json.")
+    result = store.query(text)
+    if not isinstance(result, QuerySolutions):
+        raise KgError("Evidence is for SELECT.")
+    written = json.loads(result.serialize(format=QueryResultsFormat.JSON) or b"{}")
+    rows = written["results"]["bindings"] = written["results"]["bindings"][:MOST_ROWS]
+    gaps = ["volatile"] if inspect(text).volatile else []
+    found = asyncio.run(evidence_of(text, rows, LocalAsker(store), read_rules(release.path), gaps=gaps))
+    return json.dumps({**written, "evidence": found.as_json()}, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def _form(result: Result, name: str | None) -> Form:

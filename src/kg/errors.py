@@ -15,6 +15,7 @@
         ├── MalformedData    what was sent isn't RDF in the format it claims
         ├── NotAcceptable    its answer can't be written in an acceptable format
         ├── RefusedQuery     it asks for what this endpoint doesn't do
+        ├── NoEvidence       it is written in a way that its evidence can't be found
         ├── ServiceFailed    an endpoint that it calls gave no answer; carries which, and why
         ├── TooLarge         the query or the request is over its bound
         ├── TimeLimit        it ran out of time before its first byte
@@ -41,6 +42,7 @@ __all__ = [
     "MalformedData",
     "MalformedQuery",
     "MemoryLimit",
+    "NoEvidence",
     "NoRelease",
     "NotAcceptable",
     "Problem",
@@ -163,6 +165,10 @@ class NotAcceptable(QueryError):
 
 class RefusedQuery(QueryError):
     """It asks for what this endpoint doesn't do."""
+
+
+class NoEvidence(QueryError):
+    """It is answered, and written in a way that its evidence can't be found."""
 
 
 class ServiceFailed(QueryError):
