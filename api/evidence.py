@@ -138,6 +138,8 @@ async def of_question(
     answer: Answer, workers: Workers, caller: str, settings: Settings, release: Release
 ) -> dict[str, Any]:
     """Return the evidence of the first rows of a question's answer; why not, where it can't be found."""
+    if answer.question.analysis:
+        return {"unavailable": "An analysis made these rows; the passages of each are what it rests on."}
     asker = CallersAsker(workers, caller)
     try:
         async with asyncio.timeout(settings.time_limit_s):

@@ -34,7 +34,7 @@ DOORS = {
     "starlette": {"api"},
     "uvicorn": {"api"},
     "h11": {"kg.caller"},
-    "networkx": {"kg.proofs"},
+    "networkx": {"kg.network", "kg.proofs"},
     "prometheus_client": {"api.metrics"},
     "jinja2": {"api"},
     "rich": {"kg.cli", "kg.tables"},

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kg.editions import Editions, rows_of
 from kg.parameters import Asker, library_query, resolve
 from kg.questions import Column, Question
 from kg.store import NamedNode, Row, Term
@@ -51,11 +52,15 @@ async def ask(
     *,
     today: datetime.date,
     evidence: bool = True,
+    editions: Editions | None = None,
 ) -> Answer:
-    """Raises: BadParameter for values that can't be used, and what the asker raises for the query."""
+    """Answer; `editions` lends the other Release to a question that compares two.
+
+    Raises: BadParameter for values that can't be used, and what the asker raises for the query.
+    """
     resolved = await resolve(question, values, asker, today=today)
     parameters = resolved.terms
-    found = await asker.rows(question.text, parameters)
+    found = await rows_of(question, parameters, asker, editions)
     rows = [_row(question.columns, row) for row in found]
     passages = {iri for row in rows for iri in row.get("passages", ())}
     shown = {iri for row in rows for name in row if name != "passages" for iri in _iris(row[name])}

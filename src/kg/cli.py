@@ -21,6 +21,7 @@ from kg import tables
 from kg.answers import Answer, ask
 from kg.cli_releases import export_command, release_app, token_app
 from kg.deadline import Deadline
+from kg.editions import local_editions
 from kg.errors import BadParameter, BuildError, KgError, QueryError
 from kg.evidence import MOST_ROWS, evidence_of
 from kg.guard import inspect
@@ -163,7 +164,8 @@ def ask_command(
     asked = find_question(load_questions(release.path), question)
     values = _options(context.args)
     asker = LocalAsker(open_read_only(release))
-    answer: Answer = asyncio.run(ask(asked, values, asker, today=datetime.date.today()))
+    editions = local_editions(settings.home, release)
+    answer: Answer = asyncio.run(ask(asked, values, asker, today=datetime.date.today(), editions=editions))
     tables.write(answer, release, format=format, language=lang.value, out=sys.stdout)
 
 

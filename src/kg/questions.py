@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kg.analyses import ANALYSES
 from kg.errors import BuildError, Problem, UnknownQuestion
 from kg.header import read_header
 from kg.namespaces import ID, expand
@@ -75,7 +76,11 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One question: what it asks in words and in SPARQL, and what must come out."""
+    """One question: what it asks in words and in SPARQL, and what must come out.
+
+    `analysis` makes the rows of those that the query finds; `compare` is the parameter that numbers an
+    earlier Release to ask, too. Both are empty where the query says it all.
+    """
 
     path: Path
     name: str
@@ -89,6 +94,8 @@ class Question:
     apart: Apart | None
     cases: tuple[Case, ...]
     text: str
+    analysis: str = ""
+    compare: str = ""
 
 
 def load_questions(root: Path) -> dict[str, Question]:
@@ -126,10 +133,19 @@ def _question(path: Path) -> Question:
             apart=_apart(header["x-kg-apart"]) if "x-kg-apart" in header else None,
             cases=tuple(_case(path, name, spec) for name, spec in header.get("x-kg-cases", {}).items()),
             text=text,
+            analysis=_analysis(header),
+            compare=header.get("x-kg-compare", ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         hint = "docs/questions.md lists what a header holds."
         raise BuildError([Problem(path, 1, f"The header lacks or mistakes {error}.", hint)]) from None
+
+
+def _analysis(header: Mapping[str, Any]) -> str:
+    name: str = header.get("x-kg-analysis", "")
+    if name and name not in ANALYSES:
+        raise KeyError(f"x-kg-analysis: {name}")
+    return name
 
 
 def _parameter(name: str, spec: Mapping[str, Any]) -> Parameter:
