@@ -33,6 +33,8 @@ from api.rest import Rest, open_to_all
 from api.shutdown import Server
 from api.sparql import Page, Sparql
 from api.writing import Door
+from kg.archive import Archive
+from kg.catalogue import Choices, choices
 from kg.committer import Committer
 from kg.errors import KgError
 from kg.parameters import library_query
@@ -40,7 +42,7 @@ from kg.questions import load_questions
 from kg.releases import find_release
 from kg.settings import Settings
 from kg.store import Release, current_release
-from kg.workers import Workers
+from kg.workers import CallersAsker, Workers
 
 __all__ = ["create_server", "create_service", "run"]
 
@@ -97,13 +99,16 @@ def _create(settings: Settings) -> tuple[Any, Desk]:
     committer = Committer(settings, partial(_adopt, app))
     door = Door(settings, committer)
     desk = Desk(settings, workers, token_name=door.name_of if door.is_open else None)
-    sparql = Sparql(settings, workers, door, _sparql_page(settings, workers), desk)
+    archive = Archive(settings)
+    sparql = Sparql(settings, workers, door, page=_sparql_page(settings, workers), desk=desk, archive=archive)
     app.state.settings = settings
     app.state.workers = workers
     app.state.committer = committer
     app.state.adopting = asyncio.Lock()
     app.state.desk = desk
     app.state.sparql = sparql
+    app.state.archive = archive
+    app.state.choices = {}
     app.state.zone = ZoneInfo("Europe/Amsterdam")  # what "today" means to those who ask
     _take_up(app, release)
     app.include_router(questions.router)
@@ -166,6 +171,7 @@ def _sparql_page(settings: Settings, workers: Workers) -> Page:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.workers.start()
+    app.state.choices = await _choices(app)
     print(f"Release {app.state.workers.release.number} is served at {app.state.settings.url}/", flush=True)
     looking = asyncio.create_task(_follow(app))
     try:
@@ -209,6 +215,11 @@ async def _adopt(app: FastAPI, number: int) -> None:
             loaded = load_questions(release.path)
             await app.state.workers.switch(release)
             app.state.questions = loaded
+            app.state.choices = await _choices(app)
+
+
+async def _choices(app: FastAPI) -> Choices:
+    return await choices(app.state.questions.values(), CallersAsker(app.state.workers, ""))
 
 
 def _take_up(app: FastAPI, release: Release) -> None:

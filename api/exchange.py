@@ -51,7 +51,7 @@ CORS: Lines = (
     (
         b"access-control-expose-headers",
         b"ETag, Link, Content-Location, Location, X-Query-Id, X-Release, X-Max-Rows, X-Max-Rows-Reached, "
-        b"X-Failed-Service, Retry-After",
+        b"X-Failed-Service, X-Rows-Left-Out, Retry-After",
     ),
 )
 VARY = "Accept, Accept-Encoding, Accept-Profile, Accept-Language"

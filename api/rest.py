@@ -6,6 +6,7 @@ Whatever the framework answers, an error too, any page on the web may read, and 
 from __future__ import annotations
 
 import re
+from time import monotonic
 from typing import Any
 
 from api.desk import Desk
@@ -42,9 +43,13 @@ class Rest:
         try:
             self._desk.admit(exchange)
             await exchange.perform(self._answered(exchange, asked), watching=asked["method"] == "GET")
-        except ClientGone:
+        except ClientGone as gone:
+            if exchange.outcome:
+                self._desk.note(exchange, gone)
             return None
         except KgError as error:
+            if exchange.outcome:
+                self._desk.note(exchange, error)
             if not exchange.status:
                 await exchange.reply(problem(error, accept=exchange.accept, query_id=exchange.query_id))
         finally:
@@ -53,7 +58,9 @@ class Rest:
 
     async def _answered(self, exchange: Exchange, asked: Scope) -> None:
         async def noted(message: Any) -> None:
-            exchange.status = message.get("status", exchange.status)
+            if message["type"] == "http.response.start":
+                exchange.status, exchange.first_byte_at = message["status"], monotonic()
+            exchange.n_bytes += len(message.get("body", b""))
             await exchange.send(message)
 
         await self._app(asked, exchange.receive, open_to_all(noted))

@@ -58,8 +58,10 @@ class Sparql:
         settings: Settings,
         workers: Workers,
         door: Door,
+        *,
         page: Page | None = None,
         desk: Desk | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self._desk = desk or Desk(settings, workers)
         self._door = door
@@ -68,7 +70,7 @@ class Sparql:
         self._workers = workers
         self._page = page
         self._federation = Federation(settings, workers)
-        self._archive = Archive(settings)
+        self._archive = archive or Archive(settings)
         self._shelf = Shelf(settings.cache_mb)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

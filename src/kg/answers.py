@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kg.editions import Editions, rows_of
-from kg.parameters import Asker, library_query, resolve
+from kg.errors import BadParameter
+from kg.parameters import Asker, resolve, with_values
 from kg.questions import Column, Question
-from kg.store import NamedNode, Row, Term
+from kg.store import Row, Term
 
-__all__ = ["Answer", "ask", "described", "label"]
+__all__ = ["Answer", "Page", "ask", "described", "label"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Which rows of an answer these are: page `number` of those with `size` rows, of `total` rows in all."""
+
+    number: int
+    size: int
+    total: int = 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last page.
+
+        >>> Page(number=1, size=10, total=21).last, Page(number=1, size=10, total=0).last
+        (3, 1)
+        """
+        return max(1, -(-self.total // self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +44,8 @@ class Answer:
 
     Shapes: `others` is what else a parameter's name could have meant, as (thing, kind); `rows` hold
     terms by column, `iris` columns as lists; `labels` by IRI and language; `evidence` by passage IRI:
-    title, locator, layer, rule, source, citations; `found` are the rows as the query gave them.
+    title, locator, layer, rule, source, citations; `found` are the rows as the query gave them;
+    without a `page` all rows are there.
     """
 
     question: Question
@@ -35,6 +55,12 @@ class Answer:
     labels: dict[str, dict[str, str]]
     evidence: dict[str, dict[str, Any]]
     found: list[Row] = field(default_factory=list)
+    page: Page | None = None
+
+    @property
+    def total(self) -> int:
+        """How many rows there are on all pages."""
+        return self.page.total if self.page else len(self.rows)
 
     def parts(self) -> list[tuple[dict[str, str] | None, list[dict[str, Any]]]]:
         """Return the rows in lists, each with its heading: those that the question lists apart come last."""
@@ -52,15 +78,27 @@ async def ask(
     *,
     today: datetime.date,
     evidence: bool = True,
+    page: Page | None = None,
+    most: int | None = None,
+    names: Asker | None = None,
     editions: Editions | None = None,
 ) -> Answer:
-    """Answer; `editions` lends the other Release to a question that compares two.
+    """Answer with the rows of a page, or with all; of more than `most`, with the first page of so many.
+
+    `names` knows what values stand for and what things are called, where `asker` knows less;
+    `editions` lends the other Release to a question that compares two.
 
     Raises: BadParameter for values that can't be used, and what the asker raises for the query.
     """
-    resolved = await resolve(question, values, asker, today=today)
+    names = names or asker
+    resolved = await resolve(question, values, names, today=today)
     parameters = resolved.terms
     found = await rows_of(question, parameters, asker, editions)
+    if page is None and most is not None and len(found) > most:
+        page = Page(number=1, size=most)
+    if page is not None:
+        page = _placed(page, len(found))
+        found = found[(page.number - 1) * page.size : page.number * page.size]
     rows = [_row(question.columns, row) for row in found]
     passages = {iri for row in rows for iri in row.get("passages", ())}
     shown = {iri for row in rows for name in row if name != "passages" for iri in _iris(row[name])}
@@ -71,10 +109,23 @@ async def ask(
         parameters=parameters,
         others=resolved.others,
         rows=rows,
-        labels=await _labels(shown, asker),
-        evidence=await described(passages, asker) if evidence else {},
+        labels=await _labels(shown, names),
+        evidence=await described(passages, names) if evidence else {},
         found=found,
+        page=page,
     )
+
+
+def _placed(page: Page, total: int) -> Page:
+    """Return a page that knows how many rows there are. Raises: BadParameter when it is beyond the last."""
+    placed = replace(page, total=total)
+    if placed.number > placed.last:
+        raise BadParameter(
+            "page",
+            f"There is no page {placed.number}: the last is {placed.last}.",
+            f"Er is geen pagina {placed.number}: de laatste is {placed.last}.",
+        )
+    return placed
 
 
 def label(labels: Mapping[str, Mapping[str, str]], iri: str, language: str) -> str:
@@ -104,15 +155,9 @@ def _iris(value: Any) -> list[str]:
     return [value["value"]] if value["type"] == "uri" else []
 
 
-def _with_values(name: str, variable: str, iris: Iterable[str]) -> str:
-    """Write IRIs into one of our own queries; the engine's own writer escapes them."""
-    terms = " ".join(str(NamedNode(iri)) for iri in sorted(iris))
-    return library_query(name).replace(f"VALUES ?{variable} {{ }}", f"VALUES ?{variable} {{ {terms} }}")
-
-
 async def _labels(iris: Iterable[str], asker: Asker) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for row in await asker.rows(_with_values("labels", "thing", iris), {}):
+    for row in await asker.rows(with_values("labels", "thing", iris), {}):
         found.setdefault(row["thing"]["value"], {})[row["label"].get("xml:lang", "")] = row["label"]["value"]
     return found
 
@@ -120,7 +165,7 @@ async def _labels(iris: Iterable[str], asker: Asker) -> dict[str, dict[str, str]
 async def described(passages: Iterable[str], asker: Asker) -> dict[str, dict[str, Any]]:
     """Return what a reader needs to look up each graph that says what it is, by its IRI."""
     found: dict[str, dict[str, Any]] = {}
-    for row in await asker.rows(_with_values("passages", "passage", passages), {}):
+    for row in await asker.rows(with_values("passages", "passage", passages), {}):
         one = found.setdefault(row["passage"]["value"], {"title": {}, "rule": {}, "citations": []})
         one["layer"] = row["layer"]["value"].rsplit("/", 1)[-1]
         for name in ("title", "rule"):

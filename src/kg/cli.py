@@ -1,13 +1,13 @@
-"""The command line, thin: every verb is a module's. Those about Releases and tokens are in `cli_releases`."""
+"""The command line, thin: every verb is a module's.
+
+Those about questions are in `cli_questions`, about Releases and tokens in `cli_releases`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
-import enum
 import json
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,18 +17,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kg import tables
-from kg.answers import Answer, ask
+from kg.cli_questions import ask_command, questions_command
 from kg.cli_releases import export_command, release_app, token_app
 from kg.deadline import Deadline
-from kg.editions import local_editions
 from kg.errors import BadParameter, BuildError, KgError, QueryError
 from kg.evidence import MOST_ROWS, evidence_of
 from kg.guard import inspect
+from kg.lint import lint
 from kg.load import load
 from kg.premises import read_rules
 from kg.publish import check, publish
-from kg.questions import find_question, load_questions
+from kg.questions import load_questions
 from kg.results import GRAPHS, ROWS, Form, Result, kind_of, write
 from kg.settings import Settings
 from kg.store import (
@@ -52,18 +51,13 @@ app = typer.Typer(
 app.add_typer(release_app, name="release")
 app.add_typer(token_app, name="token")
 app.command("export")(export_command)
+app.command("ask", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(ask_command)
+app.command("questions")(questions_command)
 
 Content = Annotated[
     Path | None, typer.Option(help="Folder that holds ontology/, shapes/, queries/ and data/.")
 ]
 Home = Annotated[Path | None, typer.Option(help="Folder that holds the Releases.")]
-
-
-class Language(enum.StrEnum):
-    """The languages that everything is said in."""
-
-    nl = "nl"
-    en = "en"
 
 
 class _Plain:
@@ -123,6 +117,9 @@ def check_command(
         steps.step("load")
         content_read = load(settings.content)
         checked = check(content_read, steps, cache=None if fresh else settings.home / "cache")
+    faults = lint(settings.content, load_questions(settings.content), checked.store)
+    if faults:
+        raise BuildError(faults)
     _warn(checked.warnings)
     graphs = len(checked.content.graphs)
     print(f"{graphs} files are right; {len(checked.inferred)} statements follow from them.")
@@ -148,25 +145,6 @@ def build(
         )
     _warn(warnings)
     print(f"Release {release.number} {'is in service' if new else 'already says all this: nothing new'}.")
-
-
-@app.command("ask", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def ask_command(
-    context: typer.Context,
-    question: Annotated[str, typer.Argument(help="The question's name, such as funding-for-age-and-region.")],
-    format: Annotated[str, typer.Option(help="table, json or csv.")] = "table",  # noqa: A002  the flag's name
-    lang: Annotated[Language, typer.Option(help="The language of names.")] = Language.nl,
-    home: Home = None,
-) -> None:
-    """Ask a question; its parameters are options: --age-from 12 --age-to 14 --region Drechtsteden."""
-    settings = Settings.from_environment(home=home)
-    release = current_release(settings.home)
-    asked = find_question(load_questions(release.path), question)
-    values = _options(context.args)
-    asker = LocalAsker(open_read_only(release))
-    editions = local_editions(settings.home, release)
-    answer: Answer = asyncio.run(ask(asked, values, asker, today=datetime.date.today(), editions=editions))
-    tables.write(answer, release, format=format, language=lang.value, out=sys.stdout)
 
 
 @app.command()
@@ -235,25 +213,6 @@ def _form(result: Result, name: str | None) -> Form:
     if chosen not in forms:
         raise KgError(f"The answer can't be written as {chosen!r}. It can as: {', '.join(forms)}.")
     return forms[chosen]
-
-
-def _options(arguments: list[str]) -> dict[str, str]:
-    """Read `--age-from 12 --region=Drechtsteden` as {ageFrom: 12, region: Drechtsteden}."""
-    values: dict[str, str] = {}
-    rest = deque(arguments)
-    while rest:
-        argument = rest.popleft()
-        if not argument.startswith("--"):
-            raise KgError(f"{argument!r} stands alone. Write --name value; quote a value with spaces.")
-        name, equals, value = argument[2:].partition("=")
-        if not equals and rest and not rest[0].startswith("--"):
-            value = rest.popleft()
-        head, *tail = name.split("-")
-        parameter = head + "".join(part.capitalize() for part in tail)
-        if parameter in values:
-            raise KgError(f"{parameter} is given more than once.")
-        values[parameter] = value
-    return values
 
 
 def _warn(warnings: list[Any]) -> None:

@@ -4,6 +4,7 @@
     ├── SettingsError        a setting can't be used as it is
     ├── BuildError           the content can't become a Release; carries the problems found
     ├── CheckFailed          a check could not run at all: a failure, not a violation
+    ├── AskFailed            a server did not answer our client; carries what it said, and candidates
     ├── NoRelease            nothing has been built yet
     │   ├── ReleaseGone      there was one of that number, and it has been forgotten
     │   └── UnknownRelease   there was none of that number
@@ -34,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
+    "AskFailed",
     "BadParameter",
     "BuildError",
     "Cancelled",
@@ -104,6 +106,29 @@ class BuildError(KgError):
 
 class CheckFailed(KgError):
     """A check could not run at all."""
+
+
+class AskFailed(KgError):
+    """A server did not answer as it was asked; `status` is its own, 0 where it said nothing.
+
+    A candidate has `iri`, `label`, and its kind in both languages, `en` and `nl`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        hint: str = "",
+        parameter: str = "",
+        candidates: list[dict[str, str]] | None = None,
+    ) -> None:
+        self.status = status
+        self.hint = hint
+        self.parameter = parameter
+        self.candidates = candidates or []
+        names = ", ".join(f"{one['label']} ({one['en']}) <{one['iri']}>" for one in self.candidates)
+        super().__init__(" ".join(part for part in (message, hint, names) if part))
 
 
 class NoRelease(KgError):

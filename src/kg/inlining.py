@@ -6,7 +6,6 @@ turns into a blank node, since VALUES can't hold one.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from kg.store import (
     Triple,
     parse_query_results,
 )
+from kg.terms import written
 
 __all__ = ["FUNCTIONS", "Reading", "Values", "nothing", "perform"]
 
@@ -161,13 +161,5 @@ def _written(node: Node | None, blank: dict[str, str]) -> str:
         case Triple():
             parts = [_written(part, blank) for part in (node.subject, node.predicate, node.object)]
             return f"<<( {' '.join(parts)} )>>"
-        case Literal():
-            return re.sub(r"\\\\[uU]|\\.", _apart, str(node))
         case _:
-            return str(node)
-
-
-def _apart(escape: re.Match[str]) -> str:
-    """Keep a backslash from the letter that would make it a codepoint escape to those who decode twice."""
-    letter = escape[0].removeprefix("\\\\")
-    return rf"\\\u00{ord(letter):02X}" if letter in {"u", "U"} else escape[0]
+            return written(node)

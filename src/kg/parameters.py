@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
@@ -16,9 +16,9 @@ from typing import Protocol
 from kg.errors import BadParameter
 from kg.namespaces import ID, PREFIXES
 from kg.questions import Parameter, Question
-from kg.store import Row, Term
+from kg.store import NamedNode, Row, Term
 
-__all__ = ["ANY", "Asker", "Resolved", "library_query", "resolve"]
+__all__ = ["ANY", "Asker", "Resolved", "library_query", "resolve", "with_values"]
 
 # What a parameter that may be left out stands for then.
 ANY: Term = {"type": "uri", "value": PREFIXES["tp"] + "any"}
@@ -35,6 +35,12 @@ class Asker(Protocol):
 def library_query(name: str) -> str:
     """Return one of the service's own queries, kept as a file beside this module."""
     return resources.files("kg").joinpath("sparql", f"{name}.rq").read_text("utf-8")
+
+
+def with_values(name: str, variable: str, iris: Iterable[str]) -> str:
+    """Write IRIs into one of our own queries; the engine's own writer escapes them."""
+    terms = " ".join(str(NamedNode(iri)) for iri in sorted(iris))
+    return library_query(name).replace(f"VALUES ?{variable} {{ }}", f"VALUES ?{variable} {{ {terms} }}")
 
 
 @dataclass(frozen=True)

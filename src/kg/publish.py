@@ -11,19 +11,20 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from kg.counts import count
 from kg.errors import BuildError, NoRelease, Problem
+from kg.examples import example_quads
 from kg.expected import wrong_answers
 from kg.hygiene import find_offenders
 from kg.load import Content, ContentGraph, folder_of, load, statements_hash
 from kg.namespaces import DEF
 from kg.questions import load_questions
-from kg.reason import load_rules, reason
+from kg.reason import Rule, load_rules, reason
 from kg.releases import DEFAULT, forget_old, graph_name, only_writer, write_release
 from kg.store import (
     DefaultGraph,
@@ -31,18 +32,32 @@ from kg.store import (
     NamedNode,
     Quad,
     Release,
+    Row,
     Store,
+    Term,
     current_release,
     open_read_only,
 )
 from kg.validate import validate
 
-__all__ = ["Checked", "Origins", "Steps", "check", "content_of", "manifest_of", "publish"]
+__all__ = [
+    "MADE",
+    "Checked",
+    "Origins",
+    "Steps",
+    "check",
+    "content_of",
+    "dataset_of",
+    "manifest_of",
+    "publish",
+]
 
 _LAYER = NamedNode(DEF + "layer")
 _CURATED = NamedNode(DEF + "curated")
 
-# Where each graph came from, by its key in the manifest: `origin` is file or online; `path` its
+# What a build adds, by the origin that the manifest gives it: what follows, and the example queries.
+MADE = ("rule", "question")
+# Where each other graph came from, by its key in the manifest: `origin` is file or online; `path` its
 # file; `base` the hash of what the file said when the graph was first changed online.
 Origins = dict[str, dict[str, str]]
 
@@ -64,6 +79,7 @@ class Checked:
     content: Content
     store: Store
     inferred: list[Quad]
+    examples: list[Quad]
     warnings: list[Problem]
     differences: list[Problem]
     default_graph: str
@@ -90,17 +106,18 @@ def check(
     found = validate(content, cache=cache, progress=steps.advance)
     _stop([problem for problem in found if problem.severity == "violation"])
     steps.step("reason")
-    stated, curated = _by_layer(content)
-    inferred = reason(stated, curated, load_rules(content.root), progress=lambda _: None)
-    store = _dataset(content, inferred, default_graph)
+    store, inferred = dataset_of(content, load_rules(content.root), default_graph)
     steps.step("hygiene")
     _stop(find_offenders(content, store))
     steps.step("expected answers")
-    differences = asyncio.run(wrong_answers(load_questions(content.root), LocalAsker(store)))
+    questions, asker = load_questions(content.root), _Once(LocalAsker(store))
+    differences = asyncio.run(wrong_answers(questions, asker))
     if not answers_may_differ:
         _stop(differences)
+    examples = asyncio.run(example_quads(questions.values(), asker)) if questions else []
+    store.extend(examples)
     warnings = [problem for problem in found if problem.severity != "violation"]
-    return Checked(content, store, inferred, warnings, differences, default_graph)
+    return Checked(content, store, inferred, examples, warnings, differences, default_graph)
 
 
 def publish(
@@ -138,11 +155,11 @@ def publish(
 
 
 def content_of(release: Release) -> Content:
-    """Return what a Release holds, but for what rules added, as the content of its own folder."""
+    """Return what a Release holds, but for what a build adds, as the content of its own folder."""
     store = open_read_only(release)
     graphs = []
     for key, entry in release.manifest["graphs"].items():
-        if entry["origin"] != "rule":
+        if entry["origin"] not in MADE:
             name = graph_name(key)
             quads = list(store.quads_for_pattern(None, None, None, name))
             graphs.append(ContentGraph(None, folder_of(name), name, quads, entry["hash"]))
@@ -162,11 +179,9 @@ def manifest_of(checked: Checked, origins: Origins, deleted: Origins) -> dict[st
         }
         for graph in checked.content.graphs
     }
-    by_rule: dict[str, list[Quad]] = {}
-    for quad in checked.inferred:
-        by_rule.setdefault(key_of(quad.graph_name), []).append(quad)
-    for key, quads in by_rule.items():
-        graphs[key] = {"hash": statements_hash(quads), "triples": len(set(quads)), "origin": "rule"}
+    for origin, made in zip(MADE, (checked.inferred, checked.examples), strict=True):
+        for key, quads in _by_graph(made).items():
+            graphs[key] = {"hash": statements_hash(quads), "triples": len(set(quads)), "origin": origin}
     graphs = dict(sorted(graphs.items()))
     questions = sorted((checked.content.root / "queries").rglob("*.rq"))
     asked = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in questions}
@@ -181,6 +196,13 @@ def manifest_of(checked: Checked, origins: Origins, deleted: Origins) -> dict[st
         "deleted": deleted,
         "questions": asked,
     }
+
+
+def _by_graph(quads: Iterable[Quad]) -> dict[str, list[Quad]]:
+    graphs: dict[str, list[Quad]] = {}
+    for quad in quads:
+        graphs.setdefault(key_of(quad.graph_name), []).append(quad)
+    return graphs
 
 
 def key_of(graph: object) -> str:
@@ -254,6 +276,28 @@ def _stop(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
         raise BuildError(found)
+
+
+class _Once:
+    """Asks the same only once: cases and examples look up the same names over and over."""
+
+    def __init__(self, asker: LocalAsker) -> None:
+        self._asker = asker
+        self._known: dict[str, list[Row]] = {}
+
+    async def rows(self, query: str, bindings: Mapping[str, Term]) -> list[Row]:
+        """Return the solutions of a SELECT."""
+        key = json.dumps([query, bindings], sort_keys=True)
+        if key not in self._known:
+            self._known[key] = await self._asker.rows(query, bindings)
+        return self._known[key]
+
+
+def dataset_of(content: Content, rules: list[Rule], default_graph: str) -> tuple[Store, list[Quad]]:
+    """Return a content with all that follows from it, and what follows apart."""
+    stated, curated = _by_layer(content)
+    inferred = reason(stated, curated, rules)
+    return _dataset(content, inferred, default_graph), inferred
 
 
 def _by_layer(content: Content) -> tuple[list[Quad], list[Quad]]:

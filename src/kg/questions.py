@@ -11,16 +11,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kg.analyses import ANALYSES
 from kg.errors import BuildError, Problem, UnknownQuestion
 from kg.header import read_header
 from kg.namespaces import ID, expand
 
-__all__ = ["Apart", "Case", "Column", "Parameter", "Question", "find_question", "load_questions"]
+__all__ = [
+    "CONTROLS",
+    "Apart",
+    "Calendar",
+    "Case",
+    "Column",
+    "Parameter",
+    "Question",
+    "find_question",
+    "load_question",
+    "load_questions",
+]
 
+# What a URL may hold beside a question's own parameters; no parameter may be called so.
+CONTROLS = (
+    *("lang", "evidence", "_mediatype", "separator", "excel"),
+    *("page", "pageSize", "release", "knownOn", "layers"),
+)
 _LANGUAGES = ("nl", "en")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +81,15 @@ class Apart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """The columns that make a row an event: its first day, its last, and what it is called."""
+
+    start: str
+    end: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """An expected answer: the values asked, whether rows are exact or included, and where it was read."""
 
@@ -78,8 +104,9 @@ class Case:
 class Question:
     """One question: what it asks in words and in SPARQL, and what must come out.
 
-    `analysis` makes the rows of those that the query finds; `compare` is the parameter that numbers an
-    earlier Release to ask, too. Both are empty where the query says it all.
+    `construct` is a template that makes triples of a row, `places` the column whose things have a
+    place on the map; `analysis` makes the rows of those that the query finds, `compare` is the parameter
+    that numbers an earlier Release to ask, too. Each is empty where there is none.
     """
 
     path: Path
@@ -96,6 +123,14 @@ class Question:
     text: str
     analysis: str = ""
     compare: str = ""
+    construct: str = ""
+    calendar: Calendar | None = None
+    places: str = ""
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether nothing can be answered before something is given."""
+        return any(not each.optional and each.default is None for each in self.parameters)
 
 
 def load_questions(root: Path) -> dict[str, Question]:
@@ -103,11 +138,19 @@ def load_questions(root: Path) -> dict[str, Question]:
 
     Raises: BuildError naming the file whose header lacks or mistakes something.
     """
-    paths = sorted(path for path in (root / "queries").glob("*/*.rq") if path.parent.name != "hygiene")
-    return {path.stem: _question(path) for path in paths}
+    return {path.stem: _question(path) for path in _paths(root)}
 
 
-def find_question(questions: Mapping[str, Question], name: str) -> Question:
+def _paths(root: Path) -> list[Path]:
+    return sorted(path for path in (root / "queries").glob("*/*.rq") if path.parent.name != "hygiene")
+
+
+def load_question(root: Path, name: str) -> Question:
+    """Read one question of a content folder. Raises: UnknownQuestion, BuildError."""
+    return _question(find_question({path.stem: path for path in _paths(root)}, name))
+
+
+def find_question(questions: Mapping[str, _Found], name: str) -> _Found:
     """Raises: UnknownQuestion that names the questions there are."""
     if name not in questions:
         raise UnknownQuestion(
@@ -135,6 +178,9 @@ def _question(path: Path) -> Question:
             text=text,
             analysis=_analysis(header),
             compare=header.get("x-kg-compare", ""),
+            construct=header.get("x-kg-construct", "").strip(),
+            calendar=Calendar(**header["x-kg-calendar"]) if "x-kg-calendar" in header else None,
+            places=header.get("x-kg-places", ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         hint = "docs/questions.md lists what a header holds."

@@ -40,6 +40,7 @@ __all__ = [
     "only_writer",
     "point_to",
     "write_release",
+    "write_store",
 ]
 
 # What a manifest calls the default graph, where that is written to like any other.
@@ -71,7 +72,7 @@ def write_release(
     if based_on:
         _write_difference(building / "store", dataset, manifest, based_on)
     else:
-        _write_whole(building / "store", dataset)
+        write_store(building / "store", dataset)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     manifest = {"number": number, "created": created, **manifest}
     for folder in ("queries", "ontology/rules"):
@@ -86,7 +87,8 @@ def write_release(
     return release
 
 
-def _write_whole(path: Path, dataset: Store) -> None:
+def write_store(path: Path, dataset: Store) -> None:
+    """Write a dataset to disk, for others to open read-only."""
     store = copied(dataset, Store(str(path)))
     store.optimize()
     store.flush()

@@ -4,6 +4,7 @@
     ├── current -> releases/000002     replaced by rename, so it always points to a whole Release
     ├── built-from                     what the last build read, so that the same is not built twice
     ├── cache/                         which files were found right
+    ├── views/                         Releases as they were known on a day, or without a layer
     └── releases/000001/, 000002/, …
         ├── store/                     the engine's files
         ├── queries/                   the questions as they were

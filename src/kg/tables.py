@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -16,36 +16,29 @@ from rich.table import Table
 from rich.text import Text
 
 from kg.answers import Answer, label
-from kg.errors import KgError
 from kg.parameters import ANY
 from kg.questions import Column
 from kg.store import Release
 
-__all__ = ["FORMATS", "as_csv", "as_json", "cell", "citation", "ordered", "write"]
-
-FORMATS = ("table", "json", "csv")
+__all__ = ["as_csv", "as_json", "cell", "citation", "json_value", "ordered", "write"]
 
 
-def write(answer: Answer, release: Release, *, format: str, language: str, out: TextIO) -> None:  # noqa: A002  as the flag
-    """Write an answer to `out`. Raises: KgError for a format that isn't there."""
-    match format:
-        case "json":
-            json.dump(as_json(answer, release, evidence=True), out, ensure_ascii=False, indent=1)
-            out.write("\n")
-        case "csv":
-            out.write(as_csv(answer, language))
-        case "table":
-            _write_table(answer, release, language, out)
-        case _:
-            raise KgError(f"There is no format {format!r}. There are: {', '.join(FORMATS)}.")
+def write(answer: Answer, release: Release, *, language: str, out: TextIO) -> None:
+    """Write an answer as a table for people, each row with its passages."""
+    _write_table(answer, release, language, out)
 
 
-def as_json(answer: Answer, release: Release, *, evidence: bool) -> dict[str, Any]:
-    """Return an answer as JSON holds it; with `evidence`, each row has its passages in full."""
+def as_json(
+    answer: Answer, release: Release, *, evidence: bool, applied: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return an answer as JSON holds it; with `evidence`, each row has its passages in full.
+
+    `applied` is what it was asked of: Release, layers, what was known by when, language.
+    """
     rows = []
     for row in answer.rows:
         written = {
-            column.name: _json_value(column, row.get(column.name)) for column in answer.question.columns
+            column.name: json_value(column, row.get(column.name)) for column in answer.question.columns
         }
         if evidence:
             written["evidence"] = [{"iri": iri, **answer.evidence[iri]} for iri in ordered(row, answer)]
@@ -54,6 +47,7 @@ def as_json(answer: Answer, release: Release, *, evidence: bool) -> dict[str, An
         "question": answer.question.name,
         "title": answer.question.title,
         "release": {"number": release.number, "iri": release.iri},
+        "applied": {**(applied or {})},
         "parameters": {name: term["value"] for name, term in answer.parameters.items() if term != ANY},
         "others": {
             name: [{"iri": iri, "kind": kind} for iri, kind in things]
@@ -67,12 +61,14 @@ def as_json(answer: Answer, release: Release, *, evidence: bool) -> dict[str, An
             }
             for column in answer.question.columns
         },
+        "total": answer.total,
+        **({"page": answer.page.number, "pageSize": answer.page.size} if answer.page else {}),
         "rows": rows,
         "labels": answer.labels,
     }
 
 
-def as_csv(answer: Answer, language: str, *, separator: str = ",") -> str:
+def as_csv(answer: Answer, language: str, *, separator: str = ",", decimal: str = ".") -> str:
     """Return an answer as CSV (RFC 4180): a header, CRLF; a cell can't start a formula.
 
     A column of things has a second one, `<name>Label`, with their names; lists are parted by spaces,
@@ -94,7 +90,7 @@ def as_csv(answer: Answer, language: str, *, separator: str = ",") -> str:
     for row in answer.rows:
         cells: list[str] = []
         for column, has_label in named:
-            cells.append(_csv_value(row.get(column.name)))
+            cells.append(_csv_value(column, row.get(column.name), decimal))
             if has_label:
                 cells.append(_safe("; ".join(text for text, _ in cell(answer, column, row, language))))
         writer.writerow(cells)
@@ -135,7 +131,8 @@ def _plain(column: Column, text: str, language: str) -> str:
     return text
 
 
-def _json_value(column: Column, value: Any) -> Any:
+def json_value(column: Column, value: Any) -> Any:
+    """Return the value of a cell as JSON holds it: numbers as numbers, lists of IRIs as lists."""
     if value is None or isinstance(value, list):
         return value
     text = value["value"]
@@ -144,9 +141,11 @@ def _json_value(column: Column, value: Any) -> Any:
     return text
 
 
-def _csv_value(value: Any) -> str:
+def _csv_value(column: Column, value: Any, decimal: str) -> str:
     if value is None:
         return ""
+    if column.type == "decimal" and re.fullmatch(r"-?[0-9.]+", value["value"]):
+        return str(value["value"]).replace(".", decimal)
     return _safe(" ".join(value) if isinstance(value, list) else str(value["value"]))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kg.errors import KgError, MalformedData, QueryError, RefusedQuery
+from kg.examples import FOLDER
 from kg.guard import inspect
 from kg.inlining import FUNCTIONS
 from kg.load import Content, ContentGraph, folder_of, held_to_ontology, statements_hash
@@ -159,8 +160,11 @@ class Writing:
 
     def _refuse(self, key: str, release: Release) -> None:
         """Refuse a change of what isn't written by hand, or not online."""
-        if release.manifest["graphs"].get(key, {}).get("origin") == "rule":
+        origin = release.manifest["graphs"].get(key, {}).get("origin")
+        if origin == "rule":
             raise _refused(key, "is made by rules", "Write what it follows from.")
+        if origin == "question":
+            raise _refused(key, "is made from a question", "Change the question's file, and run `kg build`.")
         if self.default_graph == "own":
             return
         if key == DEFAULT:
@@ -168,7 +172,7 @@ class Writing:
                 "The default graph is made from the named graphs and can't be written to.",
                 hint=f"Name the graph: INSERT DATA {{ GRAPH <{GRAPH}source/passage> {{ … }} }}.",
             )
-        if file_of(key) is None or key.startswith(f"{GRAPH}inferred/"):
+        if file_of(key) is None or key.startswith((f"{GRAPH}inferred/", f"{GRAPH}{FOLDER}/")):
             raise _refused(key, "has no name of this dataset", f"Call it <{GRAPH}source/passage>.")
         if folder_of(graph_name(key)) != "data/ttl":
             raise _refused(key, "is ontology or shapes", "Change the file, and run `kg build`.")

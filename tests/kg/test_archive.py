@@ -20,7 +20,7 @@ COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     (tmp_path / "releases").mkdir()
-    for number in (2, 3, 4):
+    for number in range(2, 7):
         release = small_release(tmp_path / "releases", n_things=number * 10, number=number)
         (release.path / "manifest.json").write_text('{"identity": "x", "graphs": {}}', "utf-8")
     return Archive(Settings(home=tmp_path))
@@ -33,7 +33,7 @@ async def count(workers: Workers) -> str:
 def test_each_release_answers_as_it_was_and_the_oldest_makes_room(archive: Archive) -> None:
     async def ask() -> tuple[list[str], list[int]]:
         counts, pids = [], []
-        for number in (2, 3, 2, 4):
+        for number in (2, 3, 2, 4, 5, 6):
             async with archive.of(number) as workers:
                 counts.append(await count(workers))
                 pids += workers.pids if number == 3 else []
@@ -41,7 +41,7 @@ def test_each_release_answers_as_it_was_and_the_oldest_makes_room(archive: Archi
         return counts, pids
 
     counts, pids = asyncio.run(ask())
-    assert counts == ["20", "30", "20", "40"]
+    assert counts == ["20", "30", "20", "40", "50", "60"]
     assert becomes_true(lambda: not any(is_alive(pid) for pid in pids))
 
 
@@ -58,9 +58,9 @@ def test_callers_of_one_release_share_its_workers(archive: Archive) -> None:
 def test_when_all_are_asked_another_is_too_much(archive: Archive) -> None:
     async def ask() -> None:
         try:
-            async with archive.of(2), archive.of(3):
+            async with archive.of(2), archive.of(3), archive.of(4), archive.of(5):
                 with pytest.raises(TooBusy):
-                    await archive.of(4).__aenter__()
+                    await archive.of(6).__aenter__()
         finally:
             await archive.close()
 

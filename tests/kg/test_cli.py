@@ -239,13 +239,44 @@ def test_unknown_region_lists_candidates_with_their_kinds(asking: Kg) -> None:
         ([*VALUES, "--age-from", "13"], "ageFrom is given more than once."),
         (["twelve"], "'twelve' stands alone. Write --name value; quote a value with spaces."),
         ([*VALUES, "--regio", "groot"], f"{NAME} has no parameter 'regio'."),
-        ([*VALUES, "--format", "xml"], "There is no format 'xml'. There are: table, json, csv."),
+        (
+            [*VALUES, "--format", "xml"],
+            f"{NAME} can't be written as 'xml'. It can as: table, json, csv, xlsx.",
+        ),
+        ([*VALUES, "--known-on", "2020"], "knownOn is a day such as 2022-12-01, not '2020'."),
+        ([*VALUES, "--layers", "guessed"], "There is no layer 'guessed'."),
+        ([*VALUES, "--release", "9"], "There is no Release 9. The last is 1."),
+        ([*VALUES, "--page", "9"], "There is no page 9: the last is 1."),
     ],
 )
 def test_wrong_option_says_what_to_give(asking: Kg, arguments: list[str], message: str) -> None:
     outcome = asking("ask", NAME, *arguments)
     assert (outcome.code, outcome.out) == (1, "")
     assert message in outcome.err
+
+
+def test_questions_are_listed_by_theme_and_each_is_told_whole(asking: Kg) -> None:
+    listed = asking("questions", "--lang", "en").out
+    assert listed.index("money") < listed.index(NAME) < listed.index("about")
+    told = asking("questions", NAME).out
+    assert all(word in told for word in ("--age-from", "leeftijd van", "placeCover", "json, csv, xlsx"))
+    assert json.loads(asking("questions", NAME, "--json").out)["example"]["region"] == "drechtsteden"
+    assert NAME in {one["name"] for one in json.loads(asking("questions", "--json").out)["questions"]}
+
+
+def test_answer_without_our_reading_lacks_what_rests_on_it(
+    kg: Kg, small_release: tuple[Path, Release], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(small_release[0], home, symlinks=True)
+
+    def schemes(*options: str) -> set[str]:
+        written = kg("ask", NAME, *VALUES, "--format", "json", "--home", str(home), *options).out
+        return {row["scheme"].rsplit("/", 1)[-1] for row in json.loads(written)["rows"]}
+
+    assert schemes() - schemes("--layers", "stated,inferred") == {"tied"}
+    assert schemes("--layers", "stated,inferred", "--page-size", "1") < schemes()
+    assert schemes("--known-on", "2021-12-31") == set()
 
 
 def test_language_that_is_not_there_names_those_that_are(asking: Kg) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,13 +95,14 @@ def test_manifest_counts_passages_things_and_statements(small: Path, tmp_path: P
     assert sum(counts["statements"].values()) == sum(graph["triples"] for graph in graphs.values())
 
 
-def test_default_graph_holds_each_triple_once_and_no_shape(small: Path, tmp_path: Path) -> None:
+def test_default_graph_holds_each_triple_once_and_no_shape_or_example(small: Path, tmp_path: Path) -> None:
     release, _, _ = publish(small, tmp_path / "home", Quiet())
     store = open_read_only(release)
     in_data = {
         (q.subject, q.predicate, q.object)
         for q in store.quads_for_pattern(None, None, None, None)
-        if isinstance(q.graph_name, NamedNode) and "/graph/shapes/" not in q.graph_name.value
+        if isinstance(q.graph_name, NamedNode)
+        and not re.search("/graph/(shapes|examples)/", q.graph_name.value)
     }
     default = [
         (q.subject, q.predicate, q.object) for q in store.quads_for_pattern(None, None, None, DefaultGraph())

@@ -102,7 +102,8 @@ def test_default_graph_keeps_in_step(home: Path, commit: Callable[..., list[Outc
 
 
 def _is_data(quad: Quad) -> bool:
-    return isinstance(quad.graph_name, NamedNode) and not quad.graph_name.value.startswith(f"{GRAPH}shapes/")
+    apart = (f"{GRAPH}shapes/", f"{GRAPH}examples/")
+    return isinstance(quad.graph_name, NamedNode) and not quad.graph_name.value.startswith(apart)
 
 
 def test_triple_of_two_graphs_stays_in_the_default_graph_until_both_lose_it(
@@ -284,7 +285,11 @@ def test_export_brings_online_graphs_to_their_files(
     ]
     release, _, _ = publish(small, home, Quiet())
     assert release.identity == find_release(home, 3).identity
-    assert {graph["origin"] for graph in release.manifest["graphs"].values()} == {"file", "rule"}
+    assert {graph["origin"] for graph in release.manifest["graphs"].values()} == {
+        "file",
+        "rule",
+        "question",
+    }
     assert release.manifest["deleted"] == {}
     edit("report/2", '"Twee"', '"Drie"')
     assert publish(small, home, Quiet())[0].identity != release.identity
