@@ -116,7 +116,9 @@ async def question(request: Request, name: str) -> Response:
 def _once(request: Request, values: Mapping[str, str]) -> None:
     """Raises: BadParameter for what is given more than once."""
     times = Counter(key for key, _ in request.query_params.multi_items())
-    repeated = [name for name in (*values, *CONTROLS) if times[name] > 1 and name != "layers"]
+    # Of those that only say how to write it the last counts; layers may be several.
+    decisive = ("separator", "excel", "page", "pageSize", "knownOn")
+    repeated = [name for name in (*values, *decisive) if times[name] > 1]
     if repeated:
         raise BadParameter(
             repeated[0],

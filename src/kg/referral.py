@@ -123,7 +123,7 @@ def _judged(
         "passages": iris(
             [
                 *(passage for fit in fits.values() for passage in fit.passages),
-                *_said(service.of("what")),
+                *_said(service.of("what") or service.of("step") or service.of("group")),
                 *(rule.passage for rule in applied),
             ]
         ),

@@ -291,7 +291,8 @@ def test_value_is_found_though_nothing_was_known_of_it_yet(service: Service) -> 
         ({"layers": "guessed"}, 400, "There is no layer 'guessed'"),
         ({"release": "9"}, 404, "There is no Release 9"),
         ({"release": "x"}, 400, "release=x is no Release"),
-        ({"lang": ["nl", "en"]}, 400, "lang is given more than once"),
+        ({"knownOn": ["2020-01-01", "2021-01-01"]}, 400, "knownOn is given more than once"),
+        ({"release": ["1", "2"]}, 400, "Give the number of one, once."),
     ],
 )
 def test_data_that_is_not_there_is_refused(
@@ -299,7 +300,7 @@ def test_data_that_is_not_there_is_refused(
 ) -> None:
     response = service.client.get(PATH, params=given)  # type: ignore[arg-type]
     assert response.status_code == status
-    assert what in response.json()["detail"]
+    assert what in " ".join([response.json()["detail"], response.json().get("hint", "")])
 
 
 @pytest.mark.service

@@ -24,12 +24,16 @@ QUESTIONS = load_questions(REPOSITORY)
 MOST_ROWS = 25
 # Where a passage stands, of which layer it is, and how it is found.
 ABOUT_PASSAGES = {expand("dct:isPartOf"), expand("rdf:type"), f"{DEF}layer", f"{DEF}locator"}
+# Of a question with an analysis the facts are looked at that its query finds.
 TOO_FEW = {
+    "changes": "the one passage of a fact, which has a column of its own",
     "choice-moments": "what is offered elsewhere, and was weighed to see that it is",
     "counts-against-text": "each entry of a list that it counts; the list itself is named",
     "funding-streams": "figures of other things in a passage that counts streams",
     "initiatives-by-branche-and-category": "the readings of entries that a row counts as neither",
+    "referral": "why a service is there for people who are referred, which is a fact of its own",
     "routes": "other choices that lead to the end of the way: by them it is seen to be one",
+    "why": "the premises, which its evidence is asked for",
 }
 TOO_MANY = {
     "discrepancies": "the passages of the claims, which the reading names without asking them",

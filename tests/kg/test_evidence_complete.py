@@ -60,7 +60,8 @@ FREE = {
 }
 
 
-_NAMES = sorted(load_questions(REPOSITORY))
+# The rows of an analysis have no computed evidence.
+_NAMES = sorted(name for name, each in load_questions(REPOSITORY).items() if not each.analysis)
 QUESTIONS = sorted(random.Random(5).sample(_NAMES, min(N_QUESTIONS, len(_NAMES))))
 
 
