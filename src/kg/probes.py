@@ -11,7 +11,6 @@ from kg.patterns import (
     Bind,
     Block,
     Exists,
-    Expression,
     Filter,
     Group,
     Names,
@@ -20,7 +19,7 @@ from kg.patterns import (
     Select,
     Union,
 )
-from kg.renaming import Renaming
+from kg.renaming import Renaming, same_if_bound
 from kg.spelling import Beside, path_text
 
 __all__ = ["Child", "Probe", "Quad", "Walk"]
@@ -161,11 +160,7 @@ class Walk:
         unsure = (set(around.visible()) - set(certain(around))) & set(inside.visible())
         renaming = Renaming(self._names, seen - unsure)
         copied = renaming.group(inside)
-        same = tuple(
-            Filter(Expression(("!", "BOUND", "(", name, ")", "||", "sameTerm", "(", name, ",", copy, ")")))
-            for name, copy in renaming.given.items()
-            if name in unsure
-        )
+        same = tuple(same_if_bound(name, copy) for name, copy in renaming.given.items() if name in unsure)
         return Group((*copied.parts, *same))
 
     def _new(self, beside: Beside) -> Probe:

@@ -22,7 +22,7 @@ from kg.patterns import (
     Values,
 )
 
-__all__ = ["Renaming", "with_constants", "without_absence"]
+__all__ = ["Renaming", "same_if_bound", "with_constants", "without_absence"]
 
 
 def without_absence(query: Query) -> Query:
@@ -41,6 +41,11 @@ def _unconditional(group: Group) -> Group:
 def with_constants(query: Query, terms: Mapping[str, str]) -> Query:
     """Return a query with terms in the place of variables, wherever they stand; it gives them no more."""
     return replace(query, select=_Constants(query.names, frozenset(), dict(terms)).select(query.select))
+
+
+def same_if_bound(name: str, other: str) -> Filter:
+    """Return the condition that a variable is some other term wherever it is bound."""
+    return Filter(Expression(("!", "BOUND", "(", name, ")", "||", "sameTerm", "(", name, ",", other, ")")))
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Renaming:
             case Bind():
                 return Bind(self._expression(part.expression), self.name(part.variable))
             case Values():
-                return self._values(part)
+                return self.values(part)
             case Block():
                 return Block(part.word, self.name(part.name), self.group(part.group))
             case Union():
@@ -89,7 +94,7 @@ class Renaming:
             )
         )
 
-    def _values(self, values: Values) -> Values:
+    def values(self, values: Values) -> Values:
         names = tuple(self.name(name) for name in values.variables)
         rows = values.text[values.text.index("{") :]
         return Values(names, f"({' '.join(names)}) {rows}" if values.text[0] == "(" else f"{names[0]} {rows}")
@@ -105,7 +110,7 @@ class Renaming:
             self._items(select.keys) if select.keys is not None else None,
             select.having and self._expression(select.having),
             " ".join(self.name(word) for word in select.tail.split(" ")),
-            select.values and self._values(select.values),
+            select.values and self.values(select.values),
         )
 
 
@@ -114,6 +119,25 @@ class _Constants(Renaming):
 
     def name(self, term: str) -> str:
         return self.given.get(term, term)
+
+    def select(self, select: Select) -> Select:
+        values = select.values
+        if values and select.keys is None and self._given_of(values):
+            # Behind a SELECT that doesn't group they stand as at the end of its pattern.
+            select = replace(select, group=Group((*select.group.parts, values)), values=None)
+        return super().select(select)
+
+    def _part(self, part: Part) -> Part:
+        if not isinstance(part, Values) or not self._given_of(part):
+            return super()._part(part)
+        # No constant can head a column: a variable does, and the rows with the constant stay.
+        copies = Renaming(self.names, frozenset(part.variables) - set(self._given_of(part)))
+        written = copies.values(part)
+        same = (same_if_bound(copy, self.given[name]) for name, copy in copies.given.items())
+        return Block("", "", Group((written, *same)))
+
+    def _given_of(self, values: Values) -> list[str]:
+        return [name for name in values.variables if name in self.given]
 
     def _items(self, items: Items) -> Items:
         kept = super()._items(tuple(item for item in items if item[0] not in self.given))

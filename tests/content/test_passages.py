@@ -24,15 +24,16 @@ QUESTIONS = load_questions(REPOSITORY)
 MOST_ROWS = 25
 # Where a passage stands, of which layer it is, and how it is found.
 ABOUT_PASSAGES = {expand("dct:isPartOf"), expand("rdf:type"), f"{DEF}layer", f"{DEF}locator"}
+# Their evidence asks much for each row: all that was weighed to count it, or to rank it.
+FEWER_ROWS = {"coverage": 3, "search": 1}
 # Of a question with an analysis the facts are looked at that its query finds.
 TOO_FEW = {
     "changes": "the one passage of a fact, which has a column of its own",
-    "choice-moments": "what is offered elsewhere, and was weighed to see that it is",
-    "counts-against-text": "each entry of a list that it counts; the list itself is named",
-    "funding-streams": "figures of other things in a passage that counts streams",
+    "coverage": "other things in a place that the row's own lie in: by them it is seen to be one of a list",
+    "evidence": "what an inferred row follows from: no query can follow the rules, and `evidence=true` does",
     "initiatives-by-branche-and-category": "the readings of entries that a row counts as neither",
     "referral": "why a service is there for people who are referred, which is a fact of its own",
-    "routes": "other choices that lead to the end of the way: by them it is seen to be one",
+    "search": "every other place that has one of its words: a word counts less the more have it",
     "why": "the premises, which its evidence is asked for",
 }
 TOO_MANY = {
@@ -56,7 +57,7 @@ async def _asked(name: str, asker: LocalAsker) -> tuple[list[Row], Evidence]:
     question = QUESTIONS[name]
     values = question.cases[0].values if question.cases else {}
     bound = (await resolve(question, values, asker, today=datetime.date(2026, 11, 21))).terms
-    rows = (await asker.rows(question.text, bound))[:MOST_ROWS]
+    rows = (await asker.rows(question.text, bound))[: FEWER_ROWS.get(name, MOST_ROWS)]
     return rows, await evidence_of(question.text, rows, asker, read_rules(REPOSITORY), bindings=bound)
 
 

@@ -333,6 +333,23 @@ def test_values_and_bind_need_no_evidence(one) -> None:
     assert gaps == ()
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SELECT ?n ?s { VALUES (?n ?o) { ("Gelderland" :gelderland) (UNDEF :ocw) } ?o :name ?n . ?s ?p ?o }',
+        'SELECT ?n ?s { ?o :name ?n . ?s ?p ?o } VALUES (?n ?o) { ("Gelderland" :gelderland) (UNDEF :ocw) }',
+        'SELECT ?n ?s { VALUES ?n { "OCW" "Gelderland" } ?o :name ?n . ?s ?p ?o }',
+    ],
+)
+def test_parameter_among_the_columns_of_values_keeps_its_rows_only(query: str) -> None:
+    rows = [{"n": {"type": "literal", "value": "Gelderland"}, "s": {"type": "uri", "value": "urn:upgrade"}}]
+    evidence = asyncio.run(
+        evidence_of(PROLOGUE + query, rows, LocalAsker(store_of(DATA)), RULES, bindings={"n": rows[0]["n"]})
+    )
+    assert graphs(evidence.rows[0]) == {"g3", "g4"}
+    assert evidence.gaps == ()
+
+
 def test_brackets_and_lists_of_objects_are_read(one) -> None:
     _, grounds, _ = one("SELECT ?x { [ :name ?x ; :old [] ] }")
     assert own(grounds) == {"gelderland name Gelderland", "gelderland old g"}
