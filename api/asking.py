@@ -91,13 +91,17 @@ def _number(name: str, text: str) -> int | None:
     return int(text)
 
 
-def editions(state: Any, release: Release, caller: str) -> Editions:
-    """Return the Releases beside this one, for a caller who compares them."""
+def editions(state: Any, wish: Wish, release: Release, caller: str) -> Editions:
+    """Return the Releases beside this one, for a caller who compares them; the same of each counts."""
 
     @asynccontextmanager
     async def lend(number: int) -> AsyncIterator[CallersAsker]:
-        async with state.archive.of(number) as workers:
-            yield CallersAsker(workers, caller)
+        async with AsyncExitStack() as lent:
+            other: Workers = await lent.enter_async_context(state.archive.of(number))
+            if not wish.view.is_whole:
+                view = await settled(wish.view, CallersAsker(other, caller))
+                other = await lent.enter_async_context(state.archive.of(number, view))
+            yield CallersAsker(other, caller)
 
     return Editions(state.settings.home, release, lend)
 

@@ -187,7 +187,7 @@ async def _written(
         page=wish.page,
         most=MOST_ROWS,
         names=whole,
-        editions=editions(request.app.state, release, exchange.caller.key),
+        editions=editions(request.app.state, wish, release, exchange.caller.key),
     )
     links = _pages(request, answer)
     header = {"Link": ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links.items())} if links else {}

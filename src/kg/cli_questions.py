@@ -98,7 +98,11 @@ def ask_command(
     values = _options(context.args)
     view = read_view(known_on, layers)
     names = LocalAsker(open_read_only(asked_of))
-    asker = LocalAsker(_counted(settings.home, asked_of, view, names))
+
+    async def counted(each: Release) -> Store:
+        return await _counted(settings.home, each, view)
+
+    asker = LocalAsker(asyncio.run(counted(asked_of)))
     wanted = Page(number=page or 1, size=page_size or _PAGE_ROWS) if page or page_size else None
     answer = asyncio.run(
         ask(
@@ -108,7 +112,7 @@ def ask_command(
             today=datetime.date.today(),
             page=wanted,
             names=names,
-            editions=local_editions(settings.home, asked_of),
+            editions=local_editions(settings.home, asked_of, counted),
         )
     )
     if form == "table":
@@ -126,11 +130,11 @@ def ask_command(
     sys.stdout.buffer.flush()
 
 
-def _counted(home: Path, release: Release, view: View, names: LocalAsker) -> Store:
+async def _counted(home: Path, release: Release, view: View) -> Store:
     """Return the dataset that counts; a view is kept for the next time."""
     if view.is_whole:
         return open_read_only(release)
-    path = make(home, release.number, asyncio.run(settled(view, names)))
+    path = make(home, release.number, await settled(view, LocalAsker(open_read_only(release))))
     return open_read_only(Release(release.number, path, {}))
 
 

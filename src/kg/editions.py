@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from kg.namespaces import GRAPH
 from kg.parameters import Asker
 from kg.questions import Question
 from kg.releases import find_release
-from kg.store import LocalAsker, NamedNode, Release, Row, Term, open_read_only
+from kg.store import LocalAsker, NamedNode, Release, Row, Store, Term, open_read_only
 
 __all__ = ["ALL_GRAPHS", "Editions", "local_editions", "rows_of"]
 
@@ -38,12 +38,18 @@ class Editions:
         return sorted(key for key in keys if was.get(key, {}).get("hash") != now.get(key, {}).get("hash"))
 
 
-def local_editions(home: Path, release: Release) -> Editions:
-    """Return the Releases of a folder, asked in this process."""
+async def _whole(release: Release) -> Store:
+    return open_read_only(release)
+
+
+def local_editions(
+    home: Path, release: Release, opened: Callable[[Release], Awaitable[Store]] = _whole
+) -> Editions:
+    """Return the Releases of a folder, asked in this process; `opened` gives what of one counts."""
 
     @asynccontextmanager
     async def lend(number: int) -> AsyncIterator[Asker]:
-        yield LocalAsker(open_read_only(find_release(home, number)))
+        yield LocalAsker(await opened(find_release(home, number)))
 
     return Editions(home, release, lend)
 
