@@ -27,7 +27,7 @@ build: .venv/serve ## check the files and publish a Release
 
 bench: .venv/test .venv/peers build ## measure beside others (needs wrk); not a test; writes docs/performance.md
 	@$(BIN)/python benchmarks/rules.py
-	@$(BIN)/python benchmarks/serve.py $(BENCH)
+	@$(BIN)/python benchmarks/serve.py
 
 bench-hostile: .venv/test ## measure lookups while others send the worst queries they can; not a test
 	@$(BIN)/python -m benchmarks.hostile

@@ -22,7 +22,6 @@ class Run:
     """One run: who took part, what was measured by load, connections and service, and the runaways."""
 
     names: list[str]
-    cached: bool
     measured: Mapping[tuple[str, int, str], Measured]
     runaways: tuple[Mapping[str, Gone], Mapping[str, Gone | None]]
     n_quads: int

@@ -6,19 +6,17 @@ Writes its tables into docs/performance.md. Not a test: machines differ, ratios 
     question  the SPARQL of funding-for-age-and-region, its parameters as VALUES
     rows      a SELECT of 100,000 rows, as JSON
 
-With `--cached KG_NAME=VALUE …` ours runs a second time with those settings, and `--uncached` are
-those without them: for a cache of results, which there isn't yet.
+Ours runs twice: keeping no answer, and keeping answers as it does by itself.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -65,18 +63,13 @@ class Field:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cached", nargs="*", default=[], metavar="KG_NAME=VALUE")
-    parser.add_argument("--uncached", nargs="*", default=[], metavar="KG_NAME=VALUE")
-    options = parser.parse_args()
     home = Settings.from_environment().home.absolute()
     with tempfile.TemporaryDirectory() as temporary, _others_use() as others:
         folder = Path(temporary)
         data = folder / "data.nq"
         services.dump(home, data)
-        starts: dict[str, Start] = {"ours": partial(services.ours, home, _pairs(options.uncached))}
-        if options.cached:
-            starts["ours, cached"] = partial(services.ours, home, _pairs(options.cached))
+        starts: dict[str, Start] = {"ours": partial(services.ours, home, {"KG_CACHE_MB": "0"})}
+        starts["ours, cached"] = partial(services.ours, home, {})
         starts["oxigraph serve"] = partial(services.oxigraph, data)
         starts["rdflib-endpoint"] = partial(services.rdflib_endpoint, data)
         field = Field(starts)
@@ -89,7 +82,6 @@ def main() -> None:
     write(
         Run(
             names=field.names,
-            cached=bool(options.cached),
             measured=measured,
             runaways=(ours, other),
             n_quads=len(open_read_only(release)),
@@ -97,10 +89,6 @@ def main() -> None:
             others_share=others[0],
         )
     )
-
-
-def _pairs(settings: Sequence[str]) -> dict[str, str]:
-    return dict(setting.split("=", 1) for setting in settings)
 
 
 def _loads(home: Path, folder: Path) -> dict[tuple[str, int], Callable[[Service], Measured]]:
