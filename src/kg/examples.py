@@ -21,6 +21,10 @@ from kg.terms import written
 __all__ = ["FOLDER", "bound", "bound_question", "example_quads"]
 
 FOLDER = "examples"
+_ONLY_FACTS = {
+    "nl": " (de feiten; het antwoord maakt de dienst ervan)",
+    "en": " (its facts; the service makes the answer of them)",
+}
 _TYPE = NamedNode(expand("rdf:type"))
 
 
@@ -102,12 +106,18 @@ def _example(question: Question, query: str) -> list[Quad]:
     said: list[tuple[str, NamedNode | Literal]] = [
         ("rdf:type", NamedNode(expand("sh:SPARQLExecutable"))),
         ("rdf:type", NamedNode(expand("sh:SPARQLSelectExecutable"))),
-        *(("rdfs:comment", Literal(text, language=language)) for language, text in question.title.items()),
+        *(("rdfs:comment", Literal(text, language=language)) for language, text in _titles(question)),
         ("sh:prefixes", _declared()),
         ("sh:select", Literal(query)),
         ("schema:keywords", Literal(question.theme)),
     ]
     return [Quad(node, NamedNode(expand(predicate)), value, graph) for predicate, value in said]
+
+
+def _titles(question: Question) -> list[tuple[str, str]]:
+    """Return what a question is called; one with an analysis says that its query gives no more than facts."""
+    more = _ONLY_FACTS if question.analysis else dict.fromkeys(question.title, "")
+    return [(language, text + more[language]) for language, text in question.title.items()]
 
 
 def _declared() -> NamedNode:

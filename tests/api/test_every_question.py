@@ -14,7 +14,8 @@ from kg.store import Release
 from .serving import Service, served
 
 pytestmark = pytest.mark.service
-NAMES = sorted(load_questions(Path(__file__).parents[2]))
+QUESTIONS = load_questions(Path(__file__).parents[2])
+NAMES = sorted(QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -68,4 +69,6 @@ def test_published_example_runs_at_the_endpoint_and_has_the_rows_of_the_question
     asked = service.client.get(f"/questions/{name}", params=questions[name]["example"]).json()
     answered = service.client.post("/sparql", data={"query": published[name]})
     assert answered.status_code == 200, answered.text
-    assert len(answered.json()["results"]["bindings"]) == asked["total"] > 0
+    n_rows = len(answered.json()["results"]["bindings"])
+    # What an analysis makes of its facts is the service's own.
+    assert n_rows > 0 if QUESTIONS[name].analysis else n_rows == asked["total"] > 0

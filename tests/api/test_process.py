@@ -213,16 +213,6 @@ def test_million_rows_stream_through_flat_memory(home: Path, encoding: str) -> N
             for piece in (first, *pieces):
                 n_bytes += len(piece)
                 n_rows += piece.count(b"\n")
-        print(
-            "MEM",
-            encoding,
-            before,
-            service.memory_mb(),
-            service.memory_mb(worker),
-            n_bytes,
-            used,
-            _cpu_s(worker),
-        )
         assert n_rows == 1_000_001
         assert n_bytes > 100_000_000
         assert service.memory_mb() - before < 20
