@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from kg.namespaces import expand
 from kg.questions import load_questions
-from kg.store import Release
+from kg.store import RdfFormat, Release, parse
 
 from .serving import Service, served
 
@@ -59,6 +60,16 @@ def test_example_in_the_description_is_answered_with_rows_in_every_form(
             body = response.json()
             assert body["rows"]
             assert body["columns"].keys() == questions[name]["columns"].keys()
+
+
+def test_service_description_shows_editors_the_examples(service: Service, published: dict[str, str]) -> None:
+    described = service.client.get("/sparql", headers={"Accept": "application/n-triples"})
+    said: dict[str, set[str]] = {}
+    for quad in parse(described.content, format=RdfFormat.N_TRIPLES):
+        said.setdefault(quad.predicate.value, set()).add(quad.object.value)
+    assert said[expand("sh:select")] == set(published.values())
+    assert said[expand("schema:target")] == {f"{service.url}/sparql"}
+    assert expand("sh:declare") in said
 
 
 @pytest.mark.parametrize("name", NAMES)
