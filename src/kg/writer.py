@@ -41,6 +41,13 @@ def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int
     most = used + memory_limit_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        _serve(connection, writing)
+    except MemoryError:
+        raise SystemExit(NO_MEMORY) from None
+
+
+def _serve(connection: socket.socket, writing: Writing) -> None:
     with connection.makefile("rb") as stream:
         while head := stream.read(LENGTH.size):
             writes = pickle.loads(stream.read(*LENGTH.unpack(head)))
@@ -48,8 +55,6 @@ def main(connection_fd: int, home: str, default_graph: str, memory_limit_mb: int
                 outcomes = writing.commit(writes, lambda: _send(connection, None))
             except KgError as error:
                 outcomes = [Outcome(error=error) for _ in writes]
-            except MemoryError:
-                raise SystemExit(NO_MEMORY) from None
             _send(connection, outcomes)
 
 
