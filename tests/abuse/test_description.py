@@ -22,7 +22,7 @@ CHECKS = (
     "response_schema_conformance",
 )
 EXAMPLES = 20
-MOST_S = 300
+MOST_S = 600
 
 
 def test_made_up_requests_get_only_answers_that_are_described(target: Target, tmp_path: Path) -> None:
