@@ -8,6 +8,7 @@ import enum
 import json
 import sys
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kg import tables
-from kg.answers import Page, ask
+from kg.answers import Answer, Page, ask
 from kg.catalogue import choices, described, themes
 from kg.editions import local_editions
 from kg.errors import KgError
 from kg.formats import SEPARATORS, Style, formats_of, write
-from kg.questions import find_question, load_question, load_questions
+from kg.questions import Question, find_question, load_question, load_questions
 from kg.releases import find_release
 from kg.restrict import make
 from kg.settings import Settings
@@ -90,31 +91,15 @@ def ask_command(
     settings = Settings.from_environment(home=home)
     asked_of = find_release(settings.home, release) if release else current_release(settings.home)
     asked = load_question(asked_of.path, question)
-    forms = ("table", *formats_of(asked))
-    if form not in forms:
-        raise KgError(f"{question} can't be written as {form!r}. It can as: {', '.join(forms)}.")
-    if separator and separator not in SEPARATORS:
-        raise KgError(f"The separator is one of {' '.join(SEPARATORS)}, not {separator!r}.")
-    values = _options(context.args)
+    _check(asked, form, separator)
     view = read_view(known_on, layers)
-    names = LocalAsker(open_read_only(asked_of))
-
-    async def counted(each: Release) -> Store:
-        return await _counted(settings.home, each, view)
-
-    asker = LocalAsker(asyncio.run(counted(asked_of)))
     wanted = Page(number=page or 1, size=page_size or _PAGE_ROWS) if page or page_size else None
-    answer = asyncio.run(
-        ask(
-            asked,
-            values,
-            asker,
-            today=datetime.date.today(),
-            page=wanted,
-            names=names,
-            editions=local_editions(settings.home, asked_of, counted),
-        )
+    names = LocalAsker(open_read_only(asked_of))
+    values = _options(context.args)
+    answering = _answer(
+        settings.home, asked_of, asked=asked, values=values, view=view, page=wanted, names=names
     )
+    answer = asyncio.run(answering)
     if form == "table":
         tables.write(answer, asked_of, language=lang.value, out=sys.stdout)
         return
@@ -128,6 +113,41 @@ def ask_command(
     content = asyncio.run(write(answer, asked_of, form, style, names)).content
     sys.stdout.buffer.write(content + (b"\n" if form.endswith("json") else b""))
     sys.stdout.buffer.flush()
+
+
+def _check(asked: Question, form: str, separator: str) -> None:
+    """Raises: KgError for a form that the question hasn't, or a separator that CSV hasn't."""
+    forms = ("table", *formats_of(asked))
+    if form not in forms:
+        raise KgError(f"{asked.name} can't be written as {form!r}. It can as: {', '.join(forms)}.")
+    if separator and separator not in SEPARATORS:
+        raise KgError(f"The separator is one of {' '.join(SEPARATORS)}, not {separator!r}.")
+
+
+async def _answer(
+    home: Path,
+    release: Release,
+    *,
+    asked: Question,
+    values: Mapping[str, str],
+    view: View,
+    page: Page | None,
+    names: LocalAsker,
+) -> Answer:
+    """Ask what counts of a Release, and of the other one where two are compared."""
+
+    async def counted(each: Release) -> Store:
+        return await _counted(home, each, view)
+
+    return await ask(
+        asked,
+        values,
+        LocalAsker(await counted(release)),
+        today=datetime.date.today(),
+        page=page,
+        names=names,
+        editions=local_editions(home, release, counted),
+    )
 
 
 async def _counted(home: Path, release: Release, view: View) -> Store:

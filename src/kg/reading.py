@@ -7,10 +7,8 @@ Source: https://www.w3.org/TR/sparql11-query/#sparqlGrammar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from kg.cursor import plain
 from kg.errors import NoEvidence
-from kg.lexer import Token, tokens
 from kg.patterns import (
     Bind,
     Block,
@@ -18,20 +16,17 @@ from kg.patterns import (
     Expression,
     Filter,
     Group,
-    Names,
     Part,
-    Path,
     Pattern,
     Query,
     Select,
     Union,
     Values,
 )
+from kg.triples import TripleReader
 
 __all__ = ["read_query"]
 
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_TYPE = f"<{_RDF}type>"
 _BLOCKS = {"OPTIONAL", "MINUS", "LATERAL"}
 _AGGREGATES = {"COUNT", "SUM", "MIN", "MAX", "AVG", "SAMPLE", "GROUP_CONCAT"}
 _MODIFIERS = {"ORDER", "LIMIT", "OFFSET", "VALUES", "HAVING", "GROUP"}
@@ -51,46 +46,12 @@ def read_query(text: str) -> Query:
         raise NoEvidence("The query ends before evidence has read it.") from None
 
 
-class _Reader:
-    """Reads on through the tokens of a text."""
+class _Reader(TripleReader):
+    """Reads on through queries, groups and expressions."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(tokens(text))
-        self._at = 0
-        self._names = Names(text)
-        self._blank: dict[str, str] = {}
+        super().__init__(text)
         self._dataset: list[tuple[str, str]] = []
-
-    # Tokens
-
-    def _peek(self, ahead: int = 0) -> str:
-        at = self._at + ahead
-        return self._tokens[at].text if at < len(self._tokens) else ""
-
-    def _word(self) -> str:
-        """Return the keyword that comes next, in capitals; empty where none does."""
-        token = self._tokens[self._at] if self._at < len(self._tokens) else Token("sign", "", 0)
-        return token.text.upper() if token.kind == "word" else ""
-
-    def _next(self) -> Token:
-        token = self._tokens[self._at]
-        self._at += 1
-        return token
-
-    def _takes(self, text: str) -> bool:
-        if self._peek().upper() != text:
-            return False
-        self._at += 1
-        return True
-
-    def _expect(self, text: str) -> None:
-        if not self._takes(text):
-            raise self._unknown()
-
-    def _unknown(self) -> NoEvidence:
-        return NoEvidence(
-            f"Evidence can't take {self._peek()!r} apart.", hint="docs/evidence.md says what it can."
-        )
 
     # Queries
 
@@ -190,7 +151,7 @@ class _Reader:
             depth += (text == "(") - (text == ")")
             if text == "{":
                 raise self._unknown()
-            taken.append(_plain(text))
+            taken.append(plain(text))
         return taken
 
     # Groups
@@ -297,7 +258,7 @@ class _Reader:
             elif text == self._peek(1) == "<":
                 raise self._unknown()
             else:
-                parts.append(_plain(self._next().text))
+                parts.append(plain(self._next().text))
         return Expression(tuple(parts))
 
     def _names_exists(self) -> bool:
@@ -308,144 +269,6 @@ class _Reader:
         self._expect("EXISTS")
         self._expect("{")
         return Exists(self._group(), written_not, negated != written_not)
-
-    # Triples
-
-    def _triples(self) -> list[Part]:
-        patterns: list[Part] = []
-        bracketed = self._peek() in {"[", "("}
-        subject = self._node(patterns)
-        if not bracketed or self._peek() not in {".", "}"}:
-            self._properties(subject, patterns)
-        return patterns
-
-    def _properties(self, subject: str, patterns: list[Part]) -> None:
-        while True:
-            verb = self._variable() if self._tokens[self._at].kind == "var" else self._path()
-            while True:
-                self._join(subject, verb, self._node(patterns), patterns)
-                if not self._takes(","):
-                    break
-            if not self._takes(";"):
-                return
-            while self._takes(";"):
-                pass
-            if self._peek() in {".", "}", "]"} or self._word() in {
-                *_BLOCKS,
-                "GRAPH",
-                "FILTER",
-                "BIND",
-                "VALUES",
-            }:
-                return
-
-    def _join(self, subject: str, verb: Path | str, end: str, patterns: list[Part]) -> None:
-        """Add a pattern; a sequence or an inverse becomes the patterns that it stands for."""
-        if isinstance(verb, Path) and verb.kind == "^":
-            self._join(end, verb.parts[0], subject, patterns)
-        elif isinstance(verb, Path) and verb.kind == "/":
-            at = subject
-            for part in verb.parts[:-1]:
-                between = self._names.fresh()
-                self._join(at, part, between, patterns)
-                at = between
-            self._join(at, verb.parts[-1], end, patterns)
-        else:
-            patterns.append(Pattern(subject, verb, end))
-
-    def _node(self, patterns: list[Part]) -> str:
-        if self._takes("["):
-            node = self._names.fresh("b")
-            if not self._takes("]"):
-                self._properties(node, patterns)
-                self._expect("]")
-            return node
-        if self._takes("("):
-            items: list[str] = []
-            while not self._takes(")"):
-                items.append(self._node(patterns))
-            end = f"<{_RDF}nil>"
-            for item in reversed(items):
-                cell = self._names.fresh("b")
-                patterns += [Pattern(cell, f"<{_RDF}first>", item), Pattern(cell, f"<{_RDF}rest>", end)]
-                end = cell
-            return end
-        return self._term()
-
-    def _term(self) -> str:
-        token = self._next()
-        if token.kind == "var":
-            return _plain(token.text)
-        if token.kind == "string":
-            if self._peek() == "^^":
-                self._at += 1
-                return f"{token.text}^^{self._next().text}"
-            return token.text + (self._next().text if self._tokens[self._at].kind == "lang" else "")
-        if token.kind == "pname" and token.text.startswith("_:"):
-            return self._blank.setdefault(token.text, self._names.fresh("b"))
-        if token.kind in {"iri", "pname", "number"} or token.text.lower() in {"true", "false"}:
-            return token.text
-        if token.text in {"+", "-"} and self._tokens[self._at].kind == "number":
-            return token.text + self._next().text
-        self._at -= 1
-        raise self._unknown()
-
-    def _variable(self) -> str:
-        if self._tokens[self._at].kind != "var":
-            raise self._unknown()
-        return _plain(self._next().text)
-
-    # Paths
-
-    def _path(self) -> Path | str:
-        return self._several("|", lambda: self._several("/", self._step))
-
-    def _several(self, sign: str, part: Callable[[], Path | str]) -> Path | str:
-        parts = [part()]
-        while self._takes(sign):
-            parts.append(part())
-        return parts[0] if len(parts) == 1 else Path(sign, tuple(parts))
-
-    def _step(self) -> Path | str:
-        if self._takes("^"):
-            return Path("^", (self._repeated(),))
-        return self._repeated()
-
-    def _repeated(self) -> Path | str:
-        if self._takes("("):
-            step: Path | str = self._path()
-            self._expect(")")
-        elif self._takes("!"):
-            step = self._none_of()
-        else:
-            step = self._property()
-        if self._peek() in {"*", "+", "?"}:
-            return Path(self._next().text, (step,))
-        return step
-
-    def _none_of(self) -> Path:
-        names: list[Path | str] = []
-        many = self._takes("(")
-        while not (many and self._takes(")")):
-            names.append(Path("^", (self._property(),)) if self._takes("^") else self._property())
-            if not many:
-                break
-            self._takes("|")
-        return Path("!", tuple(names))
-
-    def _property(self) -> str:
-        token = self._next()
-        if token.text == "a":
-            return _TYPE
-        if token.kind not in {"iri", "pname"}:
-            self._at -= 1
-            raise self._unknown()
-        return token.text
-
-
-def _plain(text: str) -> str:
-    """Return a token with a variable's sign as we write it."""
-    return f"?{text[1:]}" if text[0] == "$" and len(text) > 1 else text
 
 
 def _joined(texts: list[str]) -> str:
